@@ -1,0 +1,26 @@
+#pragma once
+
+/*
+ * file.h - whole files: read with a limit, replaced atomically
+ *
+ * Blocking; never called from a loop that serves peers.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* Appends the contents; a file larger than the rest of the buf's maximum is an error that says so. */
+int file_read(const char *path, struct buf *out, struct err *e);
+
+/* Writes to a temporary file in the same directory, fsyncs, renames. Readers see the old or the new file. */
+int file_replace(const char *path, struct str contents, mode_t mode, struct err *e);
+
+/* Creates a file that must not exist yet. */
+int file_create(const char *path, struct str contents, mode_t mode, struct err *e);
+
+/* mkdir -p with that mode for what is missing. */
+int dir_create(const char *path, mode_t mode, struct err *e);

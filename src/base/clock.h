@@ -20,9 +20,13 @@ int64_t clock_now_unix(void);
 
 #define CLOCK_RFC3339_MAX 32
 #define CLOCK_HTTP_DATE_MAX 32
+#define CLOCK_KITCHEN_MAX 32
 
 /* "2026-01-01T01:00:00+01:00" in the local zone ("Z" for UTC), NUL-terminated. */
 void clock_format_rfc3339(int64_t at_unix, char out[CLOCK_RFC3339_MAX]);
 
 /* IMF-fixdate of RFC 9110 section 5.6.7: "Thu, 01 Jan 2026 00:00:00 GMT", NUL-terminated. */
 void clock_format_http_date(int64_t at_unix, char out[CLOCK_HTTP_DATE_MAX]);
+
+/* "5:57PM" in the local zone, NUL-terminated: for a person who watches a terminal. */
+void clock_format_kitchen(int64_t at_unix, char out[CLOCK_KITCHEN_MAX]);

@@ -16,7 +16,10 @@
  * Threads    Any thread may write. With LOG_QUEUED lines go to a writer thread through a queue of
  *            LOG_QUEUE_MAX bytes: writing never blocks a worker; lines that do not fit are counted and
  *            the count is reported in a line of its own. Otherwise the line is written by the caller.
- * Limits     LOG_LINE_MAX bytes per line; longer ones lose their last fields and say so with "truncated".
+ * Limits     LOG_LINE_MAX bytes per line; fields that do not fit are left out and the line says so
+ *            with "truncated":true. Messages are cut at LOG_MESSAGE_MAX bytes.
+ * Failures   A line that cannot be written (full disk, closed pipe) is dropped and counted; the process
+ *            gets no SIGPIPE from it.
  * Secrets    The caller never passes one.
  */
 
@@ -29,6 +32,7 @@
 #include "base/str.h"
 
 #define LOG_LINE_MAX 16384
+#define LOG_MESSAGE_MAX 1024
 #define LOG_QUEUE_MAX (4u << 20)
 
 enum log_level { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
@@ -43,7 +47,10 @@ struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_lev
 /* Writes what is queued and ends the writer thread. NULL is ignored. */
 void log_free(struct log *log);
 
-/* "info", "warning", ... (configuration.md 3.10). */
+/* From now on; any thread. */
+void log_set_level(struct log *log, enum log_level level);
+
+/* "info", "warning", ... (configuration.md 3.10); the empty text is LOG_INFO. */
 bool log_level_parse(struct str text, enum log_level *ret);
 const char *log_level_name(enum log_level level);
 bool log_is_enabled(const struct log *log, enum log_level level);
@@ -51,18 +58,19 @@ bool log_is_enabled(const struct log *log, enum log_level level);
 /* LOG_CONSOLE when fd is a terminal; LOG_FORMAT=console|json in the environment decides explicitly. */
 enum log_form log_form_for(int fd);
 
-/* Lines dropped so far because the queue was full. */
+/* Lines dropped so far because the queue was full or the line could not be written. */
 uint64_t log_dropped(const struct log *log);
 
 struct log_line {
 	struct log *log; /* NULL: this line is not wanted */
 	enum log_level level;
 	struct str service;
-	struct buf fields;
-	struct json_writer json;
+	struct buf fields;       /* JSON: the object so far; console: " key=value" ... */
+	struct json_writer json; /* writes to fields; not used for the console */
+	bool is_truncated;
 };
 
-/* service may be NULL. log may be NULL: nothing is written. */
+/* Every log_begin() is followed by one log_end(). service may be NULL and is borrowed until then. log may be NULL: nothing is written. */
 void log_begin(struct log *log, struct log_line *line, enum log_level level, const char *service);
 void log_str(struct log_line *line, const char *key, struct str value);
 void log_cstr(struct log_line *line, const char *key, const char *value); /* NULL is "" */

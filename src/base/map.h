@@ -7,6 +7,7 @@
  * make them collide. Keys are copied; values are borrowed: release them before map_done().
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

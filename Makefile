@@ -1,0 +1,71 @@
+# A menu. The build itself is Meson's; what each entry needs is installed by tools/setup.sh.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo release asan lint unit e2e test bench fuzz format install clean
+
+RELEASE = build/release
+ASAN    = build/asan
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+help:
+	@echo 'make demo [ONCE=1]   a protected Redis behind a real login, in one minute; ONCE=1 ends after the check'
+	@echo 'make test            everything: style checks, unit tests, replayed fuzz corpora, end-to-end tests'
+	@echo 'make unit            unit tests and fuzz corpora, under the address and undefined-behaviour sanitizers'
+	@echo 'make e2e             end-to-end tests only (ARGS="-k redis" picks)'
+	@echo 'make lint            style checks, formatting included'
+	@echo 'make bench           beside HAProxy and nginx; writes bench/RESULTS.md'
+	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
+	@echo 'make format          clang-format over the sources'
+	@echo 'make install         DESTDIR= PREFIX=/usr/local'
+
+demo: release
+	@tools/setup.sh demo
+	@ONCE=$(ONCE) tools/demo.sh $(RELEASE)
+
+release:
+	@tools/setup.sh build
+	@tools/build.sh $(RELEASE) --buildtype=release --prefix=$(PREFIX)
+
+asan:
+	@tools/setup.sh build
+	@tools/build.sh $(ASAN) -Db_sanitize=address,undefined
+
+lint: asan
+	@tools/lint.sh $(ASAN) --format
+
+unit: asan
+	@$(SANITIZER_OPTIONS) meson test -C $(ASAN) --no-rebuild --print-errorlogs --suite unit --suite fuzz
+
+e2e: asan
+	@tools/setup.sh test
+	@$(SANITIZER_OPTIONS) tools/e2e.sh $(ASAN) $(ARGS)
+
+# One after the other, whatever -j says; pytest's closing line comes last.
+test:
+	@tools/setup.sh build test
+	@$(MAKE) --no-print-directory asan
+	@tools/lint.sh $(ASAN)
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+
+bench: release
+	@tools/setup.sh bench
+	@/usr/bin/python3 bench/run.py $(RELEASE) $(ARGS)
+
+fuzz:
+	@tools/setup.sh build fuzz
+	@tools/fuzz.sh $(or $(SECONDS_EACH),60)
+
+format:
+	@tools/setup.sh format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: release
+	@DESTDIR=$(DESTDIR) meson install -C $(RELEASE) --no-rebuild
+
+clean:
+	@rm -rf build

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# tools/e2e.sh BUILD-DIRECTORY [pytest arguments...]: the end-to-end tests against the programs built there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=$(realpath "$1")
+shift
+
+# Many connections need many descriptors.
+ulimit -Sn "$(ulimit -Hn)"
+
+cd tests/e2e
+export POMERIUM_BUILD=$build PYTHONDONTWRITEBYTECODE=1
+exec ../../.venv/bin/pytest -p no:cacheprovider -n 2 --dist loadfile -q "$@"

@@ -1,0 +1,20 @@
+#pragma once
+
+/*
+ * stream_tcp.h - a stream over a connected socket
+ *
+ * Sets TCP_NODELAY and keepalive (first probe after KEEPALIVE_IDLE_S seconds), so that a peer that
+ * vanished is noticed. Works on any stream socket, socketpairs included.
+ */
+
+#include "base/addr.h"
+#include "io/stream.h"
+
+#define KEEPALIVE_IDLE_S     60
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_PROBES     4
+
+struct loop;
+
+/* Takes a non-blocking descriptor; on failure it is closed. */
+struct stream *stream_tcp_open(struct loop *loop, int fd, struct err *e);

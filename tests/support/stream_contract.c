@@ -1,0 +1,533 @@
+/*
+ * Every rule is a function that opens a fresh pair and plays one scene. Waiting means turning the loop a bounded number
+ * of times without blocking, so that a lost wake-up is a failure and not a hang.
+ */
+
+#include "tests/support/stream_contract.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "io/loop.h"
+
+#define TURNS_MAX     20000
+#define UNREAD_MAX    (64u << 20)
+#define CHUNK_MAX     50000
+#define TRANSFER_SIZE (3u << 20)
+#define BLOCK_SIZE    65536
+
+struct probe {
+	struct stream *stream;
+	unsigned events;
+	unsigned event_count;
+	bool is_in_call;
+	bool closes_on_event;
+};
+
+struct scene {
+	const struct stream_contract *contract;
+	struct loop *loop;
+	struct probe a;
+	struct probe b;
+	uint8_t *block;
+};
+
+static void on_event(void *arg, unsigned events)
+{
+	struct probe *p = arg;
+
+	assert_false(p->is_in_call);
+	assert_non_null(p->stream);
+	assert_true(events != 0);
+	p->events |= events;
+	p->event_count++;
+	if (p->closes_on_event)
+		stream_close(TAKE(p->stream), STREAM_CLOSE_NORMAL);
+}
+
+static ssize_t probe_read(struct probe *p, void *to, size_t len)
+{
+	ssize_t result = 0;
+
+	p->is_in_call = true;
+	result = stream_read(p->stream, to, len);
+	p->is_in_call = false;
+	if (result > 0)
+		assert_true((size_t)result <= len);
+	else
+		assert_in_range(result + 2, 0, 2);
+	return result;
+}
+
+static ssize_t probe_write(struct probe *p, const void *from, size_t len)
+{
+	ssize_t result = 0;
+
+	p->is_in_call = true;
+	result = stream_write(p->stream, from, len);
+	p->is_in_call = false;
+	if (result > 0)
+		assert_true((size_t)result <= len);
+	else
+		assert_true(result == STREAM_AGAIN || result == STREAM_FAILED);
+	return result;
+}
+
+static int probe_shutdown(struct probe *p)
+{
+	int result = 0;
+
+	p->is_in_call = true;
+	result = stream_shutdown(p->stream);
+	p->is_in_call = false;
+	return result;
+}
+
+static void probe_close(struct probe *p, enum stream_close how)
+{
+	p->is_in_call = true;
+	stream_close(TAKE(p->stream), how);
+	p->is_in_call = false;
+}
+
+static void turn(struct scene *s, int times)
+{
+	for (int i = 0; i < times; i++)
+		loop_turn(s->loop, false);
+}
+
+/* After an AGAIN: the promised event comes. */
+static void wait_for(struct scene *s, struct probe *p, unsigned events)
+{
+	for (int i = 0; i < TURNS_MAX && !(p->events & events); i++)
+		loop_turn(s->loop, false);
+	assert_true(p->events & events);
+	p->events &= ~events;
+}
+
+static ssize_t read_some(struct scene *s, struct probe *p, void *to, size_t len)
+{
+	ssize_t result = 0;
+
+	while ((result = probe_read(p, to, len)) == STREAM_AGAIN)
+		wait_for(s, p, STREAM_READABLE);
+	return result;
+}
+
+static void write_all(struct scene *s, struct probe *p, const void *from, size_t len)
+{
+	const uint8_t *at = from;
+
+	while (len > 0) {
+		ssize_t result = probe_write(p, at, len);
+
+		if (result == STREAM_AGAIN) {
+			wait_for(s, p, STREAM_WRITABLE);
+			continue;
+		}
+		assert_true(result > 0);
+		at += result;
+		len -= (size_t)result;
+	}
+}
+
+static void shut(struct scene *s, struct probe *p)
+{
+	int result = 0;
+
+	while ((result = probe_shutdown(p)) == STREAM_AGAIN)
+		wait_for(s, p, STREAM_WRITABLE);
+	assert_int_equal(result, STREAM_END);
+}
+
+static void expect_text(struct scene *s, struct probe *p, const char *text)
+{
+	for (; *text; text++) {
+		char c = 0;
+
+		assert_int_equal(read_some(s, p, &c, 1), 1);
+		assert_int_equal(c, *text);
+	}
+}
+
+/* Fills the way to the other end; returns how much it took. */
+static size_t write_until_again(struct scene *s, struct probe *p)
+{
+	size_t total = 0;
+	ssize_t result = 0;
+
+	while ((result = probe_write(p, s->block, BLOCK_SIZE)) > 0) {
+		total += (size_t)result;
+		assert_true(total < UNREAD_MAX);
+	}
+	assert_int_equal(result, STREAM_AGAIN);
+	return total;
+}
+
+/* ---- the rules ---- */
+
+static void rule_1_bytes_arrive_in_order(struct scene *s)
+{
+	char text[16] = "";
+
+	write_all(s, &s->a, "one", 3);
+	write_all(s, &s->a, "two", 3);
+	expect_text(s, &s->b, "onetwo");
+	write_all(s, &s->b, "three", 5);
+	expect_text(s, &s->a, "three");
+	assert_int_equal(probe_read(&s->a, text, sizeof(text)), STREAM_AGAIN);
+}
+
+static void rule_1_scattered_write(struct scene *s)
+{
+	char first[] = "he";
+	char second[] = "llo";
+	struct iovec iov[] = {
+		{ .iov_base = first, .iov_len = 2 },
+		{ .iov_base = second, .iov_len = 0 },
+		{ .iov_base = second, .iov_len = 3 },
+	};
+	ssize_t result = 0;
+
+	while ((result = stream_writev(s->a.stream, iov, 3)) == STREAM_AGAIN)
+		wait_for(s, &s->a, STREAM_WRITABLE);
+	assert_in_range(result, 1, 5);
+	if (result < 5)
+		write_all(s, &s->a, "hello" + result, 5 - (size_t)result);
+	expect_text(s, &s->b, "hello");
+}
+
+static void rule_2_no_event_before_again(struct scene *s)
+{
+	write_all(s, &s->a, "x", 1);
+	s->b.event_count = 0;
+	turn(s, 50);
+	assert_int_equal(s->b.event_count, 0);
+	expect_text(s, &s->b, "x");
+}
+
+static void rule_2_event_after_again(struct scene *s)
+{
+	char c = 0;
+
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+		write_all(s, &s->a, "y", 1);
+		wait_for(s, &s->b, STREAM_READABLE);
+		expect_text(s, &s->b, "y");
+	}
+}
+
+static void rule_2_event_for_what_came_while_unwanted(struct scene *s)
+{
+	char c = 0;
+
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	write_all(s, &s->a, "1", 1);
+	wait_for(s, &s->b, STREAM_READABLE);
+	/* These arrive while nobody waits for them; reading must find them all the same. */
+	write_all(s, &s->a, "2", 1);
+	turn(s, 50);
+	expect_text(s, &s->b, "1");
+	write_all(s, &s->a, "3", 1);
+	turn(s, 50);
+	expect_text(s, &s->b, "23");
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	write_all(s, &s->a, "4", 1);
+	wait_for(s, &s->b, STREAM_READABLE);
+	expect_text(s, &s->b, "4");
+}
+
+static void rule_2_new_owner_is_told(struct scene *s)
+{
+	struct probe heir = { .stream = s->b.stream };
+	char c = 0;
+
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	stream_set_owner(s->b.stream, on_event, &heir);
+	s->b.event_count = 0;
+	write_all(s, &s->a, "z", 1);
+	wait_for(s, &heir, STREAM_READABLE);
+	assert_int_equal(s->b.event_count, 0);
+	stream_set_owner(s->b.stream, on_event, &s->b);
+}
+
+static void rule_4_end_repeats(struct scene *s)
+{
+	char c = 0;
+
+	write_all(s, &s->a, "last", 4);
+	shut(s, &s->a);
+	expect_text(s, &s->b, "last");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
+		turn(s, 5);
+	}
+}
+
+static void rule_4_end_after_close(struct scene *s)
+{
+	char c = 0;
+
+	write_all(s, &s->a, "bye", 3);
+	shut(s, &s->a);
+	probe_close(&s->a, STREAM_CLOSE_NORMAL);
+	turn(s, 5);
+	expect_text(s, &s->b, "bye");
+	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
+	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
+}
+
+static void rule_4_failure_repeats(struct scene *s)
+{
+	char c = 0;
+	ssize_t result = STREAM_AGAIN;
+
+	probe_close(&s->a, STREAM_CLOSE_RESET);
+	for (int i = 0; i < TURNS_MAX && result != STREAM_FAILED; i++) {
+		result = probe_write(&s->b, s->block, BLOCK_SIZE);
+		if (result == STREAM_AGAIN)
+			wait_for(s, &s->b, STREAM_WRITABLE);
+		turn(s, 1);
+	}
+	assert_int_equal(result, STREAM_FAILED);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(probe_write(&s->b, "x", 1), STREAM_FAILED);
+		assert_int_equal(probe_read(&s->b, &c, 1), STREAM_FAILED);
+		assert_int_equal(probe_shutdown(&s->b), STREAM_FAILED);
+		assert_non_null(stream_error(s->b.stream));
+		assert_int_not_equal(stream_error(s->b.stream)->kind, ERR_NONE);
+		assert_true(stream_error(s->b.stream)->text[0] != '\0');
+	}
+}
+
+static void rule_5_half_close(struct scene *s)
+{
+	char c = 0;
+
+	shut(s, &s->a);
+	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
+	write_all(s, &s->b, "answer", 6);
+	expect_text(s, &s->a, "answer");
+	assert_int_equal(probe_read(&s->a, &c, 1), STREAM_AGAIN);
+	shut(s, &s->b);
+	wait_for(s, &s->a, STREAM_READABLE);
+	assert_int_equal(read_some(s, &s->a, &c, 1), STREAM_END);
+	/* Asking again changes nothing. */
+	assert_int_equal(probe_shutdown(&s->a), STREAM_END);
+	assert_int_equal(probe_shutdown(&s->b), STREAM_END);
+}
+
+static void rule_5_shutdown_flushes(struct scene *s)
+{
+	size_t written = write_until_again(s, &s->a);
+	size_t got = 0;
+	ssize_t result = 0;
+	int shutdown_result = probe_shutdown(&s->a);
+
+	while (shutdown_result == STREAM_AGAIN || result != STREAM_END) {
+		result = probe_read(&s->b, s->block, BLOCK_SIZE);
+		assert_int_not_equal(result, STREAM_FAILED);
+		if (result > 0)
+			got += (size_t)result;
+		if (result == STREAM_AGAIN && shutdown_result == STREAM_END)
+			wait_for(s, &s->b, STREAM_READABLE);
+		turn(s, 1);
+		if (shutdown_result == STREAM_AGAIN && (s->a.events & STREAM_WRITABLE)) {
+			s->a.events = 0;
+			shutdown_result = probe_shutdown(&s->a);
+		}
+	}
+	assert_int_equal(shutdown_result, STREAM_END);
+	assert_int_equal(got, written);
+}
+
+static void rule_6_not_reading_stops_the_writer(struct scene *s)
+{
+	size_t total = write_until_again(s, &s->a);
+
+	/* Whatever an implementation moves on by itself, it ends: nobody queues without limit. */
+	for (int i = 0; i < 200; i++) {
+		turn(s, 1);
+		if (s->a.events & STREAM_WRITABLE) {
+			s->a.events = 0;
+			total += write_until_again(s, &s->a);
+		}
+		assert_true(total < UNREAD_MAX);
+	}
+	for (size_t got = 0; got < total;) {
+		ssize_t result = read_some(s, &s->b, s->block, BLOCK_SIZE);
+
+		assert_true(result > 0);
+		got += (size_t)result;
+	}
+	wait_for(s, &s->a, STREAM_WRITABLE);
+	assert_true(probe_write(&s->a, "x", 1) == 1);
+}
+
+static void rule_7_silence_after_close(struct scene *s)
+{
+	char c = 0;
+
+	(void)write_until_again(s, &s->b);
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	write_all(s, &s->a, "late", 4);
+	s->b.event_count = 0;
+	probe_close(&s->b, STREAM_CLOSE_NORMAL);
+	turn(s, 50);
+	assert_int_equal(s->b.event_count, 0);
+}
+
+static void rule_7_close_inside_event(struct scene *s)
+{
+	char c = 0;
+
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	s->b.closes_on_event = true;
+	s->b.event_count = 0;
+	write_all(s, &s->a, "x", 1);
+	wait_for(s, &s->b, STREAM_READABLE | STREAM_WRITABLE);
+	assert_null(s->b.stream);
+	turn(s, 50);
+	assert_int_equal(s->b.event_count, 1);
+}
+
+static void rule_7_reset_is_seen(struct scene *s)
+{
+	char c = 0;
+	ssize_t result = 0;
+
+	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
+	probe_close(&s->a, STREAM_CLOSE_RESET);
+	wait_for(s, &s->b, STREAM_READABLE);
+	result = read_some(s, &s->b, &c, 1);
+	if (s->contract->shows_reset) {
+		assert_int_equal(result, STREAM_FAILED);
+		assert_int_equal(stream_error(s->b.stream)->kind, ERR_RESET);
+	} else {
+		assert_true(result == STREAM_FAILED || result == STREAM_END);
+	}
+}
+
+/* ---- a long exchange, both ways at once, in irregular pieces ---- */
+
+struct transfer {
+	struct probe *from;
+	struct probe *to;
+	uint32_t sequence_out; /* state of the generators of the bytes */
+	uint32_t sequence_in;
+	uint32_t sizes;
+	size_t sent;
+	size_t received;
+};
+
+static uint32_t next_number(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+static void send_piece(struct scene *s, struct transfer *t)
+{
+	size_t len = 1 + next_number(&t->sizes) % CHUNK_MAX;
+	uint32_t sequence = t->sequence_out;
+	ssize_t result = 0;
+
+	if (t->sent == TRANSFER_SIZE)
+		return;
+	if (len > TRANSFER_SIZE - t->sent)
+		len = TRANSFER_SIZE - t->sent;
+	for (size_t i = 0; i < len; i++)
+		s->block[i] = (uint8_t)next_number(&sequence);
+	result = probe_write(t->from, s->block, len);
+	assert_int_not_equal(result, STREAM_FAILED);
+	for (ssize_t i = 0; i < result; i++)
+		(void)next_number(&t->sequence_out);
+	t->sent += result > 0 ? (size_t)result : 0;
+}
+
+static void receive_piece(struct scene *s, struct transfer *t)
+{
+	size_t len = 1 + next_number(&t->sizes) % CHUNK_MAX;
+	ssize_t result = probe_read(t->to, s->block, len);
+
+	assert_int_not_equal(result, STREAM_FAILED);
+	for (ssize_t i = 0; i < result; i++)
+		assert_int_equal(s->block[i], (uint8_t)next_number(&t->sequence_in));
+	t->received += result > 0 ? (size_t)result : 0;
+}
+
+static void rule_8_long_exchange(struct scene *s)
+{
+	struct transfer ways[] = {
+		{ .from = &s->a, .to = &s->b, .sequence_out = 1, .sequence_in = 1, .sizes = 7 },
+		{ .from = &s->b, .to = &s->a, .sequence_out = 2, .sequence_in = 2, .sizes = 9 },
+	};
+
+	for (int i = 0; ways[0].received + ways[1].received < 2 * TRANSFER_SIZE; i++) {
+		assert_true(i < 10 * TURNS_MAX);
+		for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
+			send_piece(s, &ways[w]);
+			receive_piece(s, &ways[w]);
+		}
+		turn(s, 1);
+	}
+}
+
+/* ---- all of them ---- */
+
+static const struct {
+	const char *name;
+	void (*run)(struct scene *s);
+} rules[] = {
+	{ "1 bytes arrive in order", rule_1_bytes_arrive_in_order },
+	{ "1 scattered write", rule_1_scattered_write },
+	{ "2 no event before AGAIN", rule_2_no_event_before_again },
+	{ "2 event after AGAIN", rule_2_event_after_again },
+	{ "2 bytes that came while unwanted", rule_2_event_for_what_came_while_unwanted },
+	{ "2 new owner is told", rule_2_new_owner_is_told },
+	{ "4 END repeats", rule_4_end_repeats },
+	{ "4 END after close", rule_4_end_after_close },
+	{ "4 failure repeats", rule_4_failure_repeats },
+	{ "5 half-close", rule_5_half_close },
+	{ "5 shutdown flushes", rule_5_shutdown_flushes },
+	{ "6 not reading stops the writer", rule_6_not_reading_stops_the_writer },
+	{ "7 silence after close", rule_7_silence_after_close },
+	{ "7 close inside an event", rule_7_close_inside_event },
+	{ "7 reset is seen", rule_7_reset_is_seen },
+	{ "8 long exchange", rule_8_long_exchange },
+};
+
+static void play(const struct stream_contract *contract, size_t index)
+{
+	struct scene s = { .contract = contract };
+
+	print_message("%s: rule %s\n", contract->name, rules[index].name);
+	s.loop = loop_new();
+	s.block = mem_alloc(BLOCK_SIZE);
+	contract->open_pair(contract->arg, s.loop, &s.a.stream, &s.b.stream);
+	stream_set_owner(s.a.stream, on_event, &s.a);
+	stream_set_owner(s.b.stream, on_event, &s.b);
+
+	rules[index].run(&s);
+
+	if (s.a.stream)
+		probe_close(&s.a, STREAM_CLOSE_NORMAL);
+	if (s.b.stream)
+		probe_close(&s.b, STREAM_CLOSE_NORMAL);
+	turn(&s, 3);
+	mem_free(s.block);
+	loop_free(s.loop);
+}
+
+void stream_contract_run(const struct stream_contract *contract)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		play(contract, i);
+}

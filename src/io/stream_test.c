@@ -78,8 +78,8 @@ static void test_mem(void **state)
 {
 	static const struct stream_mem_options options[] = {
 		{ 0 },
-		{ .capacity = 1 },
-		{ .capacity = 7, .read_max = 3, .write_max = 2, .shutdown_waits = 2 },
+		{ .capacity = 16, .read_max = 1, .write_max = 1 },
+		{ .capacity = 17, .read_max = 3, .write_max = 2, .shutdown_waits = 2 },
 		{ .capacity = 200000, .read_max = 1000 },
 	};
 

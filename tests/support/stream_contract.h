@@ -2,7 +2,11 @@
 
 /*
  * stream_contract.h - the eight rules of io/stream.h, run against any implementation
+ *
+ * The way between the two ends must hold at least 16 bytes nobody has read yet.
  */
+
+#include <stdbool.h>
 
 #include "io/stream.h"
 

@@ -1,0 +1,374 @@
+#include "tls/tls_config.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/ref.h"
+#include "tls/certificate.h"
+#include "tls/tls_context.h"
+#include "tls/tls_error.h"
+#include "tls/tls_names.h"
+#include "tls/tls_pem.h"
+#include "tls/tls_wire.h"
+
+/*
+ * One SSL_CTX per certificate, all set up alike; a connection begins on the first one and moves to the one
+ * that its SNI names. Session tickets stay with the first, so they work whatever name was asked for.
+ */
+
+#define ALPN_WIRE_MAX 1024
+#define PEM_MAX       65536
+
+#define SESSION_ID_CONTEXT "pomerium"
+
+#define SUITES_TLS12                                                                               \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                               \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                               \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+struct tls_config {
+	struct ref ref;
+	bool is_server;
+	bool verifies;
+	BIO_METHOD *bio_method;
+	SSL_CTX **contexts;
+	size_t context_count;
+	struct map by_name; /* lower case, "*." included -> SSL_CTX of contexts */
+	char **alpn;        /* NULL-terminated */
+	struct buf alpn_wire;
+	struct tls_sessions sessions;
+};
+
+static struct tls_config *config_new(bool is_server)
+{
+	struct tls_config *config = mem_alloc(sizeof(*config));
+
+	config->ref = REF_INIT;
+	config->is_server = is_server;
+	config->bio_method = tls_wire_bio_method_new();
+	config->alpn_wire = BUF_INIT(ALPN_WIRE_MAX);
+	map_init(&config->by_name);
+	tls_sessions_init(&config->sessions);
+	return config;
+}
+
+struct tls_config *tls_config_ref(struct tls_config *config)
+{
+	ref_get(&config->ref);
+	return config;
+}
+
+void tls_config_unref(struct tls_config *config)
+{
+	if (!config || !ref_put(&config->ref))
+		return;
+	tls_sessions_done(&config->sessions);
+	map_done(&config->by_name);
+	for (size_t i = 0; i < config->context_count; i++)
+		SSL_CTX_free(config->contexts[i]);
+	mem_free(config->contexts);
+	for (size_t i = 0; config->alpn && config->alpn[i]; i++)
+		mem_free(config->alpn[i]);
+	mem_free(config->alpn);
+	buf_done(&config->alpn_wire);
+	BIO_meth_free(config->bio_method);
+	mem_free(config);
+}
+
+/* RFC 7301: each name behind a byte with its length. */
+static int set_alpn(struct tls_config *config, const char *const *names, struct err *e)
+{
+	size_t count = 0;
+
+	while (names && names[count])
+		count++;
+	config->alpn = mem_alloc_array(count + 1, sizeof(*config->alpn));
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(names[i]);
+
+		if (len == 0 || len > UINT8_MAX)
+			return err_set(e, ERR_CONFIG, "ALPN name \"%s\" must have 1 to 255 bytes",
+				       names[i]);
+		config->alpn[i] = mem_copy_string(names[i]);
+		buf_append_char(&config->alpn_wire, (char)(unsigned char)len);
+		buf_append(&config->alpn_wire, names[i], len);
+	}
+	if (config->alpn_wire.is_overflown)
+		return err_set(e, ERR_LIMIT, "the ALPN names exceed %d bytes", ALPN_WIRE_MAX);
+	return 0;
+}
+
+/* What both sides have in common. The config frees the context. */
+static SSL_CTX *add_context(struct tls_config *config, struct err *e)
+{
+	SSL_CTX *context = SSL_CTX_new(config->is_server ? TLS_server_method()
+							 : TLS_client_method());
+
+	if (!context) {
+		tls_err_openssl(e, ERR_TLS, "TLS cannot be used");
+		return NULL;
+	}
+	config->contexts = mem_resize(config->contexts, config->context_count + 1,
+				      sizeof(SSL_CTX *));
+	config->contexts[config->context_count++] = context;
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	if (!SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) ||
+	    !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) ||
+	    !SSL_CTX_set_cipher_list(context, SUITES_TLS12)) {
+		tls_err_openssl(e, ERR_TLS, "TLS 1.2 and 1.3 cannot be set up");
+		return NULL;
+	}
+	return context;
+}
+
+static int use_pair(SSL_CTX *context, const struct tls_pem_pair *pair, const char *origin,
+		    struct err *e)
+{
+	ERR_clear_error();
+	if (SSL_CTX_use_cert_and_key(context, pair->leaf, pair->key, pair->chain, 1) == 1)
+		return 0;
+	return tls_err_openssl(e, ERR_CONFIG, "%s: the certificate cannot be used", origin);
+}
+
+/* ---- server ---- */
+
+static SSL_CTX *find_context(const struct tls_config *config, const char *server_name)
+{
+	_cleanup_(mem_freep) char *name = str_copy_lower(str_from(server_name));
+	_cleanup_(buf_done) struct buf wildcard = BUF_INIT(TLSEXT_MAXLEN_host_name + 1);
+	struct str text = str_from(name);
+	SSL_CTX *context = map_get(&config->by_name, text);
+
+	if (context)
+		return context;
+	buf_append_char(&wildcard, '*');
+	buf_append_str(&wildcard, str_from_pos(text, str_find(text, '.')));
+	return map_get(&config->by_name, buf_view(&wildcard));
+}
+
+/* Without a match the connection stays on the first context. */
+static int on_server_name(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls_config *config = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_CTX *context = name ? find_context(config, name) : NULL;
+
+	if (context)
+		SSL_set_SSL_CTX(ssl, context);
+	return name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+		   const unsigned char *offered, unsigned offered_len, void *arg)
+{
+	const struct tls_config *config = arg;
+	unsigned char *chosen = NULL;
+	int result = SSL_select_next_proto(&chosen, ret_len, config->alpn_wire.data,
+					   (unsigned)config->alpn_wire.len, offered, offered_len);
+
+	if (result != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	*ret = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static void set_up_server(struct tls_config *config, SSL_CTX *context)
+{
+	SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	/* tickets carry the session: the server keeps none */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(context, 1);
+	SSL_CTX_set_session_id_context(context, (const unsigned char *)SESSION_ID_CONTEXT,
+				       sizeof(SESSION_ID_CONTEXT) - 1);
+	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+	SSL_CTX_set_tlsext_servername_arg(context, config);
+	if (config->alpn_wire.len > 0)
+		SSL_CTX_set_alpn_select_cb(context, on_alpn, config);
+}
+
+static int add_pair(struct tls_config *config, const struct tls_key_pair *pair, struct err *e)
+{
+	_cleanup_(tls_pem_pair_done) struct tls_pem_pair read = { 0 };
+	_cleanup_(tls_names_done) struct tls_names names = { 0 };
+	SSL_CTX *context;
+
+	if (tls_pem_pair_read(pair, &read, e))
+		return -1;
+	context = add_context(config, e);
+	if (!context || use_pair(context, &read, pair->origin ? pair->origin : "certificate", e))
+		return -1;
+	set_up_server(config, context);
+	tls_names_of(read.leaf, false, &names);
+	for (size_t i = 0; i < names.count; i++)
+		if (!map_get(&config->by_name, str_from(names.items[i])))
+			map_put(&config->by_name, str_from(names.items[i]), context);
+	return 0;
+}
+
+static int add_made_up_pair(struct tls_config *config, struct err *e)
+{
+	const struct str names[] = { STR("localhost"), STR("127.0.0.1"), STR("::1") };
+	_cleanup_(buf_done) struct buf certificate = BUF_INIT(PEM_MAX);
+	_cleanup_(buf_done_secret) struct buf key = BUF_INIT(PEM_MAX);
+	struct tls_key_pair pair = { .origin = "self-signed certificate" };
+
+	if (certificate_make_self_signed(names, ARRAY_LEN(names), &certificate, &key, e))
+		return -1;
+	pair.certificate_pem = buf_view(&certificate);
+	pair.key_pem = buf_view(&key);
+	return add_pair(config, &pair, e);
+}
+
+int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,
+			  struct err *e)
+{
+	_cleanup_(tls_config_unrefp) struct tls_config *config = config_new(true);
+
+	if (set_alpn(config, options->alpn, e))
+		return -1;
+	for (size_t i = 0; i < options->pair_count; i++)
+		if (add_pair(config, &options->pairs[i], e))
+			return -1;
+	if (options->pair_count == 0 && add_made_up_pair(config, e))
+		return -1;
+	*ret = TAKE(config);
+	return 0;
+}
+
+/* ---- client ---- */
+
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	const char *name = SSL_get_app_data(ssl);
+	struct tls_config *config = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (!name)
+		return 0;
+	tls_sessions_put(&config->sessions, name, session);
+	return 1; /* the reference was taken */
+}
+
+/* Names of the form "5ed36f99.0": certificates that OpenSSL looks up by the hash of the subject. */
+static bool is_hashed_directory(const char *path)
+{
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	bool is_hashed = false;
+
+	while (directory && !is_hashed && (entry = readdir(directory)) != NULL)
+		is_hashed = strlen(entry->d_name) == 10 &&
+			    str_ends_with(str_from(entry->d_name), STR(".0"));
+	if (directory)
+		closedir(directory);
+	return is_hashed;
+}
+
+/* The bundle is read whole, which costs tens of milliseconds: only where the operator names it or nothing
+ * else is there. */
+static void trust_system_roots(SSL_CTX *context)
+{
+	const char *directory = getenv(X509_get_default_cert_dir_env());
+
+	SSL_CTX_set_default_verify_dir(context);
+	if (getenv(X509_get_default_cert_file_env()) ||
+	    (!directory && !is_hashed_directory(X509_get_default_cert_dir())))
+		SSL_CTX_set_default_verify_file(context);
+	ERR_clear_error(); /* no roots at all is no error: nothing will be trusted */
+}
+
+static int set_up_client(struct tls_config *config, SSL_CTX *context,
+			 const struct tls_client_options *options, struct err *e)
+{
+	_cleanup_(tls_pem_pair_done) struct tls_pem_pair pair = { 0 };
+	const char *origin = options->client_pair ? options->client_pair->origin : NULL;
+
+	SSL_CTX_set_app_data(context, config);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, on_new_session);
+	if (config->alpn_wire.len > 0 && SSL_CTX_set_alpn_protos(context, config->alpn_wire.data,
+								 (unsigned)config->alpn_wire.len))
+		return tls_err_openssl(e, ERR_CONFIG, "the ALPN names cannot be used");
+	if (options->verify) {
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+		trust_system_roots(context);
+	}
+	if (!str_is_empty(options->extra_roots_pem) &&
+	    tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
+			      SSL_CTX_get_cert_store(context), e))
+		return -1;
+	if (!options->client_pair)
+		return 0;
+	if (tls_pem_pair_read(options->client_pair, &pair, e))
+		return -1;
+	return use_pair(context, &pair, origin ? origin : "client certificate", e);
+}
+
+int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,
+			  struct err *e)
+{
+	_cleanup_(tls_config_unrefp) struct tls_config *config = config_new(false);
+	SSL_CTX *context;
+
+	config->verifies = options->verify;
+	if (set_alpn(config, options->alpn, e))
+		return -1;
+	context = add_context(config, e);
+	if (!context || set_up_client(config, context, options, e))
+		return -1;
+	*ret = TAKE(config);
+	return 0;
+}
+
+/* ---- for tls_stream ---- */
+
+SSL *tls_config_new_ssl(struct tls_config *config)
+{
+	SSL *ssl = SSL_new(config->contexts[0]);
+	BIO *bio = BIO_new(config->bio_method);
+
+	if (!ssl || !bio) {
+		SSL_free(ssl);
+		BIO_free(bio);
+		return NULL;
+	}
+	SSL_set_bio(ssl, bio, bio);
+	if (config->is_server)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
+	return ssl;
+}
+
+const char *tls_config_alpn_of(const struct tls_config *config, const SSL *ssl)
+{
+	const unsigned char *chosen = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(ssl, &chosen, &len);
+	for (size_t i = 0; len > 0 && config->alpn[i]; i++)
+		if (str_equal(str_from(config->alpn[i]), str_of(chosen, len)))
+			return config->alpn[i];
+	return "";
+}
+
+bool tls_config_verifies(const struct tls_config *config)
+{
+	return config->verifies;
+}
+
+bool tls_config_is_server(const struct tls_config *config)
+{
+	return config->is_server;
+}
+
+struct tls_sessions *tls_config_sessions(struct tls_config *config)
+{
+	return &config->sessions;
+}

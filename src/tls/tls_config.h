@@ -1,0 +1,52 @@
+#pragma once
+
+/*
+ * tls_config.h - certificates, versions and trust as an immutable object
+ *
+ * TLS 1.2 and 1.3, the suites of protocol.md 1.5. Sessions can be resumed.
+ *
+ * Ownership  Reference counted; shared by all threads.
+ * Errors     ERR_CONFIG with a sentence that names the file or setting.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tls_config;
+
+struct tls_key_pair {
+	struct str certificate_pem; /* leaf first, then its chain */
+	struct str key_pem;
+	const char *origin; /* names the pair in errors: a file or a setting; never the contents */
+};
+
+struct tls_server_options {
+	/* Chosen by SNI: exact name, then "*." wildcard, first pair given wins; without a match the first pair.
+	 * None at all: a self-signed certificate is made up. */
+	const struct tls_key_pair *pairs;
+	size_t pair_count;
+	const char *const *alpn; /* NULL-terminated, in order of preference */
+};
+
+int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,
+			  struct err *e);
+
+struct tls_client_options {
+	bool verify;                /* certificate chain and name */
+	struct str extra_roots_pem; /* added to the system's roots, which are read on demand */
+	const struct tls_key_pair *client_pair; /* or NULL */
+	const char *const *alpn;
+};
+
+int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,
+			  struct err *e);
+
+struct tls_config *tls_config_ref(struct tls_config *config);
+
+/* NULL is ignored. */
+void tls_config_unref(struct tls_config *config);
+
+DEFINE_CLEANUP(struct tls_config, tls_config_unref)

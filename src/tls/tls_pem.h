@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * tls_pem.h - PEM texts to certificates and keys; private to tls/
+ *
+ * Never asks for a passphrase. Error texts begin with the origin of the text and show none of its contents.
+ *
+ * Limits     TLS_CHAIN_MAX certificates in a pair.
+ */
+
+#include <openssl/x509.h>
+
+#include "base/err.h"
+#include "tls/tls_config.h"
+
+#define TLS_CHAIN_MAX 32
+
+struct tls_pem_pair {
+	X509 *leaf;
+	STACK_OF(X509) * chain; /* without the leaf; may be empty */
+	EVP_PKEY *key;
+};
+
+/* Succeeds only if the key belongs to the leaf. */
+int tls_pem_pair_read(const struct tls_key_pair *pair, struct tls_pem_pair *ret, struct err *e);
+void tls_pem_pair_done(struct tls_pem_pair *pair);
+
+/* Adds every certificate of the text; at least one must be there. */
+int tls_pem_add_roots(struct str pem, const char *origin, X509_STORE *store, struct err *e);

@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * tls_stream.h - a stream over a stream: TLS
+ *
+ * Moves data in large batches through an own BIO: one read of up to LOOP_BLOCK_SIZE from the lower stream, many records
+ * decrypted into the reader's memory; many records encrypted into one block, one write onward. What does not fit is
+ * kept in a piece of memory of just that size; an idle stream owns none.
+ *
+ * The handshake is driven by the first read or write. It fails like any other operation, with ERR_TLS and a
+ * sentence (who refused what); a lower stream that ends without close_notify is ERR_RESET.
+ *
+ * Ownership  Takes the lower stream, references the config.
+ */
+
+#include "base/str.h"
+#include "io/stream.h"
+#include "tls/tls_config.h"
+
+struct loop;
+
+/* server side */
+struct stream *tls_stream_accept(struct loop *loop, struct stream *lower,
+				 struct tls_config *config);
+
+/* client side: name is sent as SNI and checked against the certificate (an IP literal is only checked). */
+struct stream *tls_stream_connect(struct loop *loop, struct stream *lower,
+				  struct tls_config *config, struct str name);
+
+/* Facts, valid once the handshake is done (any read or write has succeeded or said END). */
+struct tls_facts {
+	const char *version;     /* "TLSv1.3" */
+	const char *alpn;        /* "" if none was agreed */
+	const char *server_name; /* SNI sent by the client; "" if none */
+	bool is_resumed;
+};
+
+/* False while the handshake is not done. s must be a TLS stream. */
+bool tls_stream_facts(const struct stream *s, struct tls_facts *ret);
+
+/* True when the handshake failed because the peer spoke plain HTTP: the lower stream still works, and
+ * tls_stream_take_lower() gives it away so that it can be told. */
+bool tls_stream_got_plain_http(const struct stream *s);
+struct stream *tls_stream_take_lower(struct stream *s);

@@ -1,0 +1,62 @@
+/*
+ * session.c - the record and its count of references live in one object
+ */
+
+#include "session/session.h"
+
+#include "base/mem.h"
+#include "base/ref.h"
+
+struct session_object {
+	struct session session;
+	struct ref ref;
+	char *idp_id;
+};
+
+static struct session_object *object_of(struct session *s)
+{
+	return container_of(s, struct session_object, session);
+}
+
+struct session *session_new(const struct session_facts *facts)
+{
+	struct session_object *object = mem_alloc(sizeof(*object));
+
+	object->ref = REF_INIT;
+	object->idp_id = str_copy(facts->idp_id);
+	object->session = (struct session){
+		.idp_id = str_of(object->idp_id, facts->idp_id.len),
+		.who = identity_ref(facts->who),
+		.issued_unix = facts->issued_unix,
+		.expires_unix = facts->expires_unix,
+	};
+	memcpy(object->session.credential_tag, facts->credential_tag,
+	       sizeof(facts->credential_tag));
+	random_uuid(object->session.id);
+	return &object->session;
+}
+
+struct session *session_ref(struct session *s)
+{
+	ref_get(&object_of(s)->ref);
+	return s;
+}
+
+void session_unref(struct session *s)
+{
+	struct session_object *object;
+
+	if (!s)
+		return;
+	object = object_of(s);
+	if (!ref_put(&object->ref))
+		return;
+	identity_unref(s->who);
+	mem_free(object->idp_id);
+	mem_free(object);
+}
+
+bool session_is_expired(const struct session *s, int64_t now_unix)
+{
+	return now_unix >= s->expires_unix;
+}

@@ -43,7 +43,9 @@ void clock_format_rfc3339(int64_t at_unix, char out[CLOCK_RFC3339_MAX])
 	struct tm t = local_time(at_unix);
 	long minutes = t.tm_gmtoff / 60;
 
-	size_t len = strftime(out, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &t);
+	/* %Y does not pad the year to four digits; the rest always has the same length */
+	(void)snprintf(out, CLOCK_RFC3339_MAX, "%04d", t.tm_year + 1900); /* fits */
+	size_t len = 4 + strftime(out + 4, CLOCK_RFC3339_MAX - 4, "-%m-%dT%H:%M:%S", &t);
 	if (minutes == 0) {
 		(void)snprintf(out + len, CLOCK_RFC3339_MAX - len, "Z"); /* fits */
 		return;

@@ -17,7 +17,7 @@ struct item {
 
 static int number_of(struct list_node *node)
 {
-	return container_of(node, struct item, node)->number;
+	return node ? container_of(node, struct item, node)->number : -1;
 }
 
 static void assert_numbers(const struct list *l, const int *numbers, size_t count)

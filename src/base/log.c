@@ -57,7 +57,7 @@ struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_lev
 	log->form = form;
 	atomic_init(&log->level, (int)level);
 	(void)pthread_mutex_init(&log->lock, NULL); /* cannot fail on Linux */
-	log->sink = (struct log_sink){ .fd = fd };
+	log_sink_init(&log->sink, fd);
 	if (mode == LOG_QUEUED)
 		log->queue = log_queue_new(fd, report_dropped,
 					   log); /* without a thread: directly */

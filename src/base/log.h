@@ -44,7 +44,8 @@ struct log;
 /* fd is borrowed. */
 struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_level level);
 
-/* Writes what is queued and ends the writer thread. NULL is ignored. */
+/* Writes what is queued and ends the writer thread; a reader that takes nothing is not waited for long. NULL is
+ * ignored. */
 void log_free(struct log *log);
 
 /* From now on; any thread. */

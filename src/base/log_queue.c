@@ -121,7 +121,7 @@ struct log_queue *log_queue_new(int fd, log_queue_report *report, void *arg)
 	(void)pthread_cond_init(&q->has_work, NULL);
 	q->pending = BUF_INIT(LOG_QUEUE_MAX);
 	q->batch = BUF_INIT(LOG_QUEUE_MAX);
-	q->sink = (struct log_sink){ .fd = fd };
+	log_sink_init(&q->sink, fd);
 	q->report = report;
 	q->arg = arg;
 	if (start_thread(q) < 0) {
@@ -139,6 +139,7 @@ void log_queue_free(struct log_queue *q)
 	q->is_ending = true;
 	(void)pthread_cond_signal(&q->has_work);
 	(void)pthread_mutex_unlock(&q->lock);
+	log_sink_hurry(&q->sink);
 	(void)pthread_join(q->thread, NULL);
 	release(q);
 }

@@ -327,18 +327,22 @@ static void fill_pipe(int fd)
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 }
 
+struct drain {
+	int fd;
+	struct buf all;
+};
+
 static void *drain(void *arg)
 {
-	struct buf *all = arg;
-	int fd = (int)all->data[0];
+	struct drain *d = arg;
 
 	for (;;) {
-		uint8_t *room = buf_reserve(all, 65536);
+		uint8_t *room = buf_reserve(&d->all, 65536);
 		assert_non_null(room);
-		ssize_t got = read(fd, room, 65536);
+		ssize_t got = read(d->fd, room, 65536);
 		if (got <= 0)
 			return NULL;
-		buf_commit(all, (size_t)got);
+		buf_commit(&d->all, (size_t)got);
 	}
 }
 
@@ -353,7 +357,7 @@ static uint64_t reported_count(const char *text)
 
 static void test_a_full_queue_drops_counts_and_reports(void **state)
 {
-	struct buf all = BUF_INIT(64u << 20);
+	struct drain drained = { .all = BUF_INIT(64u << 20) };
 	struct log_line line;
 	pthread_t reader;
 	int ends[2];
@@ -372,19 +376,32 @@ static void test_a_full_queue_drops_counts_and_reports(void **state)
 	}
 	uint64_t dropped = log_dropped(log);
 	assert_true(sent > 10000);
-	buf_append_char(&all, (char)ends[0]);
-	assert_int_equal(pthread_create(&reader, NULL, drain, &all), 0);
+	drained.fd = ends[0];
+	assert_int_equal(pthread_create(&reader, NULL, drain, &drained), 0);
 	log_free(log);
 	(void)close(ends[1]);
 	assert_int_equal(pthread_join(reader, NULL), 0);
 	(void)close(ends[0]);
 
-	char *text = buf_take_string(&all);
+	char *text = buf_take_string(&drained.all);
 	char *lines = strchr(text, '{');
 	assert_int_equal(reported_count(lines), dropped);
 	assert_non_null(strstr(lines, TIME_TAIL "\"message\":\"log lines dropped\"}\n"));
 	assert_int_equal(count_lines(lines, "}"), sent - dropped + 1);
 	mem_free(text);
+}
+
+static void test_a_reader_that_stopped_does_not_hold_up_the_end(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	fill_pipe(ends[1]);
+	struct log *log = log_new(ends[1], LOG_JSON, LOG_QUEUED, LOG_INFO);
+	log_message(log, LOG_INFO, NULL, "lost");
+	log_free(log);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 static void test_a_closed_pipe_is_survived(void **state)
@@ -442,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines_are_cut_between_fields),
 		cmocka_unit_test(test_lines_of_many_threads_stay_whole),
 		cmocka_unit_test(test_a_full_queue_drops_counts_and_reports),
+		cmocka_unit_test(test_a_reader_that_stopped_does_not_hold_up_the_end),
 		cmocka_unit_test(test_a_closed_pipe_is_survived),
 		cmocka_unit_test(test_a_full_disk_is_survived),
 		cmocka_unit_test(test_closed_fd_is_survived),

@@ -1,0 +1,51 @@
+#pragma once
+
+/*
+ * local_tunnel.h - one local connection, from its acceptance to its end
+ *
+ * The local side is held unread until the tunnel is open, through a login if there has to be one, and then relayed.
+ *
+ * Ownership  Takes the local stream and closes it in every case. Belongs to the caller until on_done has run or it was
+ *            closed.
+ * Threads    One loop.
+ * Errors     Only through on_done, later.
+ */
+
+#include "base/err.h"
+#include "base/list.h"
+#include "cli/exit_status.h"
+
+#define LOCAL_TUNNEL_LINGER_MS 10000
+
+struct credentials;
+struct events;
+struct gateway;
+struct login;
+struct stream;
+struct local_tunnel;
+
+/* What all tunnels of the process share; borrowed. */
+struct local_tunnel_context {
+	const struct gateway *gateway;
+	const struct events *events;
+	struct credentials *credentials;
+	struct login *login;
+};
+
+/*
+ * e says why no tunnel came about; it is the callee's to report. NULL: there was a tunnel, and how it ended has been
+ * logged.
+ */
+typedef void local_tunnel_done_fn(void *arg, struct local_tunnel *t, enum exit_status status,
+				  const struct err *e);
+
+struct local_tunnel *local_tunnel_start(const struct local_tunnel_context *context,
+					struct stream *local, local_tunnel_done_fn *on_done,
+					void *arg);
+
+/* on_done will not run. */
+void local_tunnel_close(struct local_tunnel *t);
+
+/* For the caller's list of tunnels. */
+struct list_node *local_tunnel_node(struct local_tunnel *t);
+struct local_tunnel *local_tunnel_from_node(struct list_node *node);

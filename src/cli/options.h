@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * options.h - the flags of the command line (protocol.md 8.2)
+ *
+ * One table says what there is; parsing and help are made from it. "--name value" and "--name=value", flags may follow
+ * arguments, "--" ends them, the last of several wins.
+ *
+ * Ownership  Everything points into argv.
+ * Errors     ERR_CONFIG with one sentence. A value is never part of it: it may be a secret.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+#define OPTIONS_ARGUMENTS_MAX 8
+
+enum option_group {
+	OPTION_GROUP_TUNNEL = 1,
+	OPTION_GROUP_TLS = 2,
+	OPTION_GROUP_BROWSER = 4,
+	OPTION_GROUP_SERVICE_ACCOUNT = 8,
+};
+
+struct options {
+	bool wants_help; /* nothing else was checked then */
+	bool disable_tls_verification;
+	const char *alternate_ca_path;
+	const char *ca_cert;
+	const char *client_cert;
+	const char *client_key;
+	const char *browser_cmd;
+	const char *service_account;
+	const char *service_account_file;
+	const char *listen;
+	const char *pomerium_url;
+	const char *arguments[OPTIONS_ARGUMENTS_MAX];
+	size_t argument_count;
+};
+
+/* argv begins behind the command's name. Only flags of the groups (or-ed) are known. */
+int options_parse(unsigned groups, int argc, char *const *argv, struct options *ret, struct err *e);
+
+/* The lines of the help about the flags of those groups. */
+void options_print_help(unsigned groups, FILE *out);

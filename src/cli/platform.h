@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * platform.h - what differs between operating systems; one implementation per system (platform_posix.c)
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* As many descriptors as the system lets this user have. */
+void platform_raise_descriptor_limit(void);
+
+/*
+ * Starts a program with one argument, without a shell, apart from the terminal's process group. Its standard input and
+ * output are /dev/null, because ours may carry somebody's connection; standard error is shared.
+ */
+int platform_spawn(const char *program, const char *argument, pid_t *ret_pid, struct err *e);
+
+/* False while the program runs; afterwards true, once, with what waitpid() said. */
+bool platform_spawn_has_ended(pid_t pid, int *ret_status);
+
+/* 0 for success; else -1 with a sentence. */
+int platform_spawn_check(const char *program, int status, struct err *e);

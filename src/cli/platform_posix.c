@@ -1,0 +1,86 @@
+/*
+ * platform_posix.c - processes and limits on POSIX systems
+ */
+
+#include "cli/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+
+void platform_raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well, only fewer */
+}
+
+/* The loop ignores or watches these; the browser must not inherit that. */
+static void set_default_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t defaults;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGHUP);
+	sigaddset(&defaults, SIGINT);
+	sigaddset(&defaults, SIGTERM);
+	posix_spawnattr_setsigmask(attributes, &none);
+	posix_spawnattr_setsigdefault(attributes, &defaults);
+	posix_spawnattr_setpgroup(attributes, 0);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						     POSIX_SPAWN_SETPGROUP);
+}
+
+int platform_spawn(const char *program, const char *argument, pid_t *ret_pid, struct err *e)
+{
+	/* posix_spawn does not write to the strings; its type is older than const */
+	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)argument, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int errnum;
+
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_init(&actions);
+	set_default_signals(&attributes);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	errnum = posix_spawnp(ret_pid, program, &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return errnum ? err_errno(e, errnum, "cannot start %s", program) : 0;
+}
+
+bool platform_spawn_has_ended(pid_t pid, int *ret_status)
+{
+	pid_t ended = waitpid(pid, ret_status, WNOHANG);
+
+	if (ended < 0 && errno != EINTR) {
+		*ret_status = 0; /* somebody else has waited for it: nothing is known to be wrong */
+		return true;
+	}
+	return ended == pid;
+}
+
+int platform_spawn_check(const char *program, int status, struct err *e)
+{
+	if (WIFSIGNALED(status))
+		return err_set(e, ERR_SYSTEM, "%s was ended by signal %d", program,
+			       WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return err_set(e, ERR_SYSTEM, "%s ended with status %d", program,
+			       WEXITSTATUS(status));
+	return 0;
+}

@@ -1,0 +1,11 @@
+#pragma once
+
+/*
+ * service_account.h - the token of a service account from the command line or from a file
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Appends the token without surrounding blanks; nothing if neither is given. text wins. ret_token: at most TOKEN_MAX. */
+int service_account_read(const char *text, const char *path, struct buf *ret_token, struct err *e);

@@ -1,0 +1,226 @@
+/*
+ * tunnel.c - dial, then CONNECT; then the answer is put into words
+ *
+ * The gateway's own words (reason, request id) reach the terminal only if they are short and printable.
+ */
+
+#include "cli/tunnel.h"
+
+#include "base/mem.h"
+#include "cli/destination.h"
+#include "cli/gateway.h"
+#include "cli/version.h"
+#include "http/connect_client.h"
+
+#define AUTHORIZATION_SCHEME "Pomerium "
+#define WORDS_MAX            128
+
+struct tunnel {
+	const struct gateway *gateway;
+	struct buf authorization; /* empty: no token */
+	struct gateway_dial *dial;
+	struct connect_client *connect;
+	void (*on_done)(void *arg, struct tunnel_result *result);
+	void *arg;
+};
+
+enum tunnel_outcome tunnel_classify(int status)
+{
+	switch (status) {
+	case 200:
+		return TUNNEL_OPEN;
+	case 301:
+	case 302:
+	case 307:
+	case 308:
+	case 401:
+		return TUNNEL_UNAUTHENTICATED;
+	case 403:
+		return TUNNEL_UNAUTHORIZED;
+	case 404:
+		return TUNNEL_NO_ROUTE;
+	case 502:
+	case 503:
+	case 504:
+		return TUNNEL_UNAVAILABLE;
+	default:
+		return TUNNEL_REFUSED;
+	}
+}
+
+enum exit_status tunnel_exit_status(enum tunnel_outcome outcome)
+{
+	switch (outcome) {
+	case TUNNEL_OPEN:
+		return EXIT_STATUS_OK;
+	case TUNNEL_UNAUTHENTICATED:
+		return EXIT_STATUS_NOT_LOGGED_IN;
+	case TUNNEL_UNAUTHORIZED:
+		return EXIT_STATUS_DENIED;
+	case TUNNEL_NO_ROUTE:
+		return EXIT_STATUS_NO_ROUTE;
+	case TUNNEL_UNAVAILABLE:
+	case TUNNEL_UNREACHABLE:
+		return EXIT_STATUS_UNREACHABLE;
+	case TUNNEL_REFUSED:
+		return EXIT_STATUS_OTHER;
+	}
+	return EXIT_STATUS_OTHER;
+}
+
+static struct str words_of(const struct http_headers *headers, struct str name)
+{
+	struct str value;
+
+	if (!http_headers_get(headers, name, &value) || !str_is_printable_ascii(value))
+		return STR("");
+	return str_first(value, WORDS_MAX);
+}
+
+/* "denied, request 3f1c", in brackets; nothing if the gateway said neither. */
+static void append_particulars(struct buf *out, int status, const struct http_headers *headers)
+{
+	struct str reason = words_of(headers, STR("x-pomerium-reason"));
+	struct str request_id = words_of(headers, STR("x-request-id"));
+
+	buf_printf(out, " (");
+	if (tunnel_classify(status) != TUNNEL_UNAUTHORIZED || str_is_empty(reason))
+		buf_printf(out, "status %d%s", status, str_is_empty(reason) ? "" : ", ");
+	buf_append_str(out, reason);
+	if (!str_is_empty(request_id))
+		buf_printf(out, ", request %.*s", STR_FMT(request_id));
+	buf_printf(out, ")");
+}
+
+void tunnel_explain(const struct gateway *gateway, int status, const struct http_headers *headers,
+		    struct err *ret)
+{
+	struct buf particulars = BUF_INIT(3 * WORDS_MAX);
+	const char *target = gateway->destination->target;
+	const char *name = gateway->destination->gateway_name;
+	_cleanup_(mem_freep) char *text = NULL;
+
+	append_particulars(&particulars, status, headers);
+	text = buf_take_string(&particulars);
+	switch (tunnel_classify(status)) {
+	case TUNNEL_UNAUTHENTICATED:
+		err_set(ret, ERR_PROTOCOL, "not logged in: %s asks for a login to %s%s", name,
+			target, text);
+		break;
+	case TUNNEL_UNAUTHORIZED:
+		err_set(ret, ERR_PROTOCOL, "not allowed to use %s%s", target, text);
+		break;
+	case TUNNEL_NO_ROUTE:
+		err_set(ret, ERR_PROTOCOL,
+			"%s has no route for %s%s; check the name and the port of the destination",
+			name, target, text);
+		break;
+	case TUNNEL_UNAVAILABLE:
+		err_set(ret, ERR_UNREACHABLE, "%s cannot be reached through %s%s; try again later",
+			target, name, text);
+		break;
+	case TUNNEL_OPEN:
+	case TUNNEL_UNREACHABLE:
+	case TUNNEL_REFUSED:
+		err_set(ret, ERR_PROTOCOL, "%s refused the tunnel to %s%s", name, target, text);
+		break;
+	}
+}
+
+static void free_tunnel(struct tunnel *t)
+{
+	buf_done_secret(&t->authorization);
+	mem_free(t);
+}
+
+static void finish(struct tunnel *t, struct tunnel_result *result)
+{
+	void (*on_done)(void *arg, struct tunnel_result *result) = t->on_done;
+	void *arg = t->arg;
+
+	free_tunnel(t);
+	on_done(arg, result);
+}
+
+static void finish_unreachable(struct tunnel *t, const struct err *e)
+{
+	struct tunnel_result result = { .outcome = TUNNEL_UNREACHABLE, .error = *e };
+
+	err_wrap(&result.error, "cannot use the gateway %s", t->gateway->destination->gateway_name);
+	finish(t, &result);
+}
+
+static bool says_half_close(const struct http_headers *headers)
+{
+	struct str value;
+
+	return http_headers_get(headers, STR("x-pomerium-half-close"), &value) &&
+	       str_equal(value, STR("?1"));
+}
+
+static void on_answer(void *arg, struct connect_result *answer, const struct err *e)
+{
+	struct tunnel *t = arg;
+	struct tunnel_result result = { 0 };
+
+	t->connect = NULL;
+	if (!answer) {
+		finish_unreachable(t, e);
+		return;
+	}
+	result.outcome = tunnel_classify(answer->status);
+	if (result.outcome == TUNNEL_OPEN) {
+		result.stream = answer->stream;
+		buf_move(&result.early, &answer->early);
+		result.can_half_close = says_half_close(&answer->headers);
+	} else {
+		tunnel_explain(t->gateway, answer->status, &answer->headers, &result.error);
+	}
+	finish(t, &result);
+}
+
+static void on_dialed(void *arg, struct stream *stream, const struct err *e)
+{
+	struct tunnel *t = arg;
+	const struct http_header headers[] = {
+		{ STR("User-Agent"), STR(CLI_USER_AGENT) },
+		{ STR("Authorization"), buf_view(&t->authorization) },
+	};
+	const struct connect_request request = {
+		.target = str_from(t->gateway->destination->target),
+		.headers = headers,
+		.header_count = t->authorization.len > 0 ? 2 : 1,
+		.timeout_ms = TUNNEL_ANSWER_TIMEOUT_MS,
+	};
+
+	t->dial = NULL;
+	if (!stream) {
+		finish_unreachable(t, e);
+		return;
+	}
+	t->connect = connect_client_start(t->gateway->loop, stream, &request, on_answer, t);
+}
+
+struct tunnel *tunnel_start(const struct gateway *gateway, struct str token,
+			    void (*on_done)(void *arg, struct tunnel_result *result), void *arg)
+{
+	struct tunnel *t = mem_alloc(sizeof(*t));
+
+	*t = (struct tunnel){ .gateway = gateway, .on_done = on_done, .arg = arg };
+	buf_init(&t->authorization, sizeof(AUTHORIZATION_SCHEME) + token.len);
+	if (!str_is_empty(token)) {
+		(void)buf_append_str(&t->authorization, STR(AUTHORIZATION_SCHEME)); /* fit */
+		(void)buf_append_str(&t->authorization, token);
+	}
+	t->dial = gateway_dial_start(gateway, on_dialed, t);
+	return t;
+}
+
+void tunnel_cancel(struct tunnel *t)
+{
+	if (!t)
+		return;
+	gateway_dial_cancel(t->dial);
+	connect_client_cancel(t->connect);
+	free_tunnel(t);
+}

@@ -36,7 +36,8 @@ void addr_format(const struct addr *a, char out[ADDR_TEXT_MAX]);
 void addr_format_ip(const struct addr *a, char out[ADDR_TEXT_MAX]);
 
 /*
- * A listening address (configuration.md 1.1): "host:port" with an IP literal or "localhost", or ":port"
- * for every interface (IPv6 any, meant to be bound for both families). Port 0 is accepted: the kernel chooses.
+ * A listening address (configuration.md 1.1): "host:port" with an IP literal or "localhost", or
+ * ":port" for every interface (IPv6 any, meant to be bound for both families). Port 0 is accepted:
+ * the kernel chooses.
  */
 int addr_parse_listen(struct str text, struct addr *ret, struct err *e);

@@ -1,8 +1,8 @@
 /*
  * arena.c - a list of chunks; only the first one has room that is still used
  *
- * Chunks double up to ARENA_CHUNK_MAX. What is larger than a chunk gets one of its own, placed behind
- * the first, so that the room of the first is not lost.
+ * Chunks double up to ARENA_CHUNK_MAX. What is larger than a chunk gets one of its own, placed
+ * behind the first, so that the room of the first is not lost.
  */
 
 #include "base/arena.h"

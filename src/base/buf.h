@@ -3,8 +3,8 @@
 /*
  * buf.h - growable bytes with a hard maximum
  *
- * The maximum is given at birth. An append that would exceed it changes nothing, returns -1 and sets
- * is_overflown, which stays set: a writer may append many pieces and look once at the end.
+ * The maximum is given at birth. An append that would exceed it changes nothing, returns -1 and
+ * sets is_overflown, which stays set: a writer may append many pieces and look once at the end.
  *
  * Ownership  The caller owns the storage of the struct; buf_done() releases the bytes and leaves an
  *            empty buffer that can be used again. A zeroed buf is empty with maximum 0.
@@ -38,8 +38,8 @@ int buf_append_str(struct buf *b, struct str s);
 int buf_append_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Room for at least len more bytes behind the contents, or NULL beyond the maximum. Announce what was
- * written there with buf_commit(). */
+/* Room for at least len more bytes behind the contents, or NULL beyond the maximum. Announce what
+ * was written there with buf_commit(). */
 uint8_t *buf_reserve(struct buf *b, size_t len);
 void buf_commit(struct buf *b, size_t len);
 
@@ -53,7 +53,8 @@ static inline struct str buf_view(const struct buf *b)
 	return (struct str){ .at = (const char *)b->data, .len = b->len };
 }
 
-/* Hands the contents over as a NUL-terminated string and empties the buffer. Release with mem_free(). */
+/* Hands the contents over as a NUL-terminated string and empties the buffer. Release with
+ * mem_free(). */
 char *buf_take_string(struct buf *b) MUST_CHECK;
 
 /* Moves contents and maximum from one buffer to another, leaving the source empty. */

@@ -18,9 +18,9 @@ uint64_t clock_now_us(void);
 /* Seconds since 1970-01-01 UTC; for what other programs will read. */
 int64_t clock_now_unix(void);
 
-#define CLOCK_RFC3339_MAX 32
+#define CLOCK_RFC3339_MAX   32
 #define CLOCK_HTTP_DATE_MAX 32
-#define CLOCK_KITCHEN_MAX 32
+#define CLOCK_KITCHEN_MAX   32
 
 /* "2026-01-01T01:00:00+01:00" in the local zone ("Z" for UTC), NUL-terminated. */
 void clock_format_rfc3339(int64_t at_unix, char out[CLOCK_RFC3339_MAX]);

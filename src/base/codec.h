@@ -4,8 +4,8 @@
  * codec.h - base64 (RFC 4648, strict), hex, percent-encoding, HTML escaping
  *
  * Decoders accept exactly what the encoder writes: no blanks, no missing or excess padding, no
- * non-zero trailing bits. Output is appended to a buf, whose maximum bounds it. On failure the buf is as
- * before and -1 is returned.
+ * non-zero trailing bits. Output is appended to a buf, whose maximum bounds it. On failure the buf
+ * is as before and -1 is returned.
  */
 
 #include "base/buf.h"

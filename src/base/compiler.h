@@ -31,5 +31,5 @@
 	}
 
 #define PRINTF_LIKE(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
-#define MUST_CHECK __attribute__((warn_unused_result))
-#define NORETURN __attribute__((noreturn))
+#define MUST_CHECK                     __attribute__((warn_unused_result))
+#define NORETURN                       __attribute__((noreturn))

@@ -1,5 +1,6 @@
 /*
- * err.c - texts are formatted aside and then moved in, so that an argument may be the old text itself
+ * err.c - texts are formatted aside and then moved in, so that an argument may be the old text
+ * itself
  */
 
 #include "base/err.h"

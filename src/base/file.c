@@ -1,8 +1,9 @@
 /*
  * file.c - whole files
  *
- * A replaced file is written under a temporary name beside the old one and renamed over it; both the
- * file and its directory are synced, so that after a crash there is the old or the new one, whole.
+ * A replaced file is written under a temporary name beside the old one and renamed over it; both
+ * the file and its directory are synced, so that after a crash there is the old or the new one,
+ * whole.
  */
 
 #include "base/file.h"
@@ -36,7 +37,8 @@ static ssize_t read_retrying(int fd, void *to, size_t len)
 	return got;
 }
 
-/* One allocation for a file of known size: no stale copies of a secret, and a quick no to a huge one. */
+/* One allocation for a file of known size: no stale copies of a secret, and a quick no to a huge
+ * one. */
 static size_t first_step(int fd, size_t room)
 {
 	struct stat st;

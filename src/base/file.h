@@ -13,10 +13,12 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Appends the contents; a file larger than the rest of the buf's maximum is an error that says so. */
+/* Appends the contents; a file larger than the rest of the buf's maximum is an error that says so.
+ */
 int file_read(const char *path, struct buf *out, struct err *e);
 
-/* Writes to a temporary file in the same directory, fsyncs, renames. Readers see the old or the new file. */
+/* Writes to a temporary file in the same directory, fsyncs, renames. Readers see the old or the new
+ * file. */
 int file_replace(const char *path, struct str contents, mode_t mode, struct err *e);
 
 /* Creates a file that must not exist yet. */

@@ -3,8 +3,8 @@
 /*
  * json.h - writing JSON text
  *
- * For log lines and tokens, where the order of keys and every byte counts. Reading is done with jansson by
- * those who need it.
+ * For log lines and tokens, where the order of keys and every byte counts. Reading is done with
+ * jansson by those who need it.
  */
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@
 #include "base/str.h"
 
 struct json_writer {
-	struct buf *out;         /* borrowed */
-	bool escape_html;        /* write < > & as \u003c \u003e \u0026 (protocol.md 3.5) */
+	struct buf *out;  /* borrowed */
+	bool escape_html; /* write < > & as \u003c \u003e \u0026 (protocol.md 3.5) */
 	bool needs_comma;
 };
 

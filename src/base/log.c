@@ -1,8 +1,8 @@
 /*
  * log.c - builds lines; how they reach the file is the business of log_sink and log_queue
  *
- * Fields may use FIELDS_MAX bytes of a line. The rest is kept for what every line ends with, so that the
- * time and the message always fit: a message grows at most sixfold when it is escaped.
+ * Fields may use FIELDS_MAX bytes of a line. The rest is kept for what every line ends with, so
+ * that the time and the message always fit: a message grows at most sixfold when it is escaped.
  */
 
 #include "base/log.h"

@@ -11,15 +11,15 @@
  *	log_end(&line, "authorize check");
  *
  * Below the log's level log_begin() makes the other calls do nothing. Keys keep their order: level,
- * service, fields, time, message. In console form a line reads "5:57PM INF service: message key=value".
+ * service, fields, time, message. In console form: "5:57PM INF service: message key=value".
  *
  * Threads    Any thread may write. With LOG_QUEUED lines go to a writer thread through a queue of
- *            LOG_QUEUE_MAX bytes: writing never blocks a worker; lines that do not fit are counted and
- *            the count is reported in a line of its own. Otherwise the line is written by the caller.
+ *            LOG_QUEUE_MAX bytes: writing never blocks a worker; lines that do not fit are counted
+ *            and the count is reported in a line of its own. Otherwise the caller writes the line.
  * Limits     LOG_LINE_MAX bytes per line; fields that do not fit are left out and the line says so
  *            with "truncated":true. Messages are cut at LOG_MESSAGE_MAX bytes.
- * Failures   A line that cannot be written (full disk, closed pipe) is dropped and counted; the process
- *            gets no SIGPIPE from it.
+ * Failures   A line that cannot be written (full disk, closed pipe) is dropped and counted; the
+ *            process gets no SIGPIPE from it.
  * Secrets    The caller never passes one.
  */
 
@@ -31,9 +31,9 @@
 #include "base/json.h"
 #include "base/str.h"
 
-#define LOG_LINE_MAX 16384
+#define LOG_LINE_MAX    16384
 #define LOG_MESSAGE_MAX 1024
-#define LOG_QUEUE_MAX (4u << 20)
+#define LOG_QUEUE_MAX   (4u << 20)
 
 enum log_level { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
 enum log_form { LOG_JSON, LOG_CONSOLE };
@@ -44,8 +44,8 @@ struct log;
 /* fd is borrowed. */
 struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_level level);
 
-/* Writes what is queued and ends the writer thread; a reader that takes nothing is not waited for long. NULL is
- * ignored. */
+/* Writes what is queued and ends the writer thread; a reader that takes nothing is not waited for
+ * long. NULL is ignored. */
 void log_free(struct log *log);
 
 /* From now on; any thread. */
@@ -56,7 +56,8 @@ bool log_level_parse(struct str text, enum log_level *ret);
 const char *log_level_name(enum log_level level);
 bool log_is_enabled(const struct log *log, enum log_level level);
 
-/* LOG_CONSOLE when fd is a terminal; LOG_FORMAT=console|json in the environment decides explicitly. */
+/* LOG_CONSOLE when fd is a terminal; LOG_FORMAT=console|json in the environment decides explicitly.
+ */
 enum log_form log_form_for(int fd);
 
 /* Lines dropped so far because the queue was full or the line could not be written. */
@@ -71,7 +72,8 @@ struct log_line {
 	bool is_truncated;
 };
 
-/* Every log_begin() is followed by one log_end(). service may be NULL and is borrowed until then. log may be NULL: nothing is written. */
+/* Every log_begin() is followed by one log_end(). service may be NULL and is borrowed until then.
+ * log may be NULL: nothing is written. */
 void log_begin(struct log *log, struct log_line *line, enum log_level level, const char *service);
 void log_str(struct log_line *line, const char *key, struct str value);
 void log_cstr(struct log_line *line, const char *key, const char *value); /* NULL is "" */

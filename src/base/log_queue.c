@@ -2,8 +2,8 @@
  * log_queue.c - two buffers that change places
  *
  * Producers append to "pending" under the lock. The writer swaps it with its own empty buffer and
- * writes that one without the lock: one write(2) for all the lines that came meanwhile. Lines that are lost,
- * here or in the sink, are reported in front of the next batch that has any line.
+ * writes that one without the lock: one write(2) for all the lines that came meanwhile. Lines that
+ * are lost, here or in the sink, are reported in front of the next batch that has any line.
  */
 
 #include "base/log_queue.h"

@@ -13,7 +13,8 @@
 
 struct log_queue;
 
-/* Formats the line that reports dropped lines into out, which has room for it. Runs on the writer thread. */
+/* Formats the line that reports dropped lines into out, which has room for it. Runs on the writer
+ * thread. */
 typedef void log_queue_report(void *arg, uint64_t count, struct buf *out);
 
 /* fd is borrowed. NULL if there is no thread to be had. */

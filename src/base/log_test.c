@@ -1,5 +1,6 @@
 /*
- * log_test.c - the bytes of lines in both forms, limits, and what happens when they cannot be written
+ * log_test.c - the bytes of lines in both forms, limits, and what happens when they cannot be
+ * written
  */
 
 #include "base/log.h"

@@ -15,8 +15,8 @@
 
 #include "base/siphash.h"
 
-/* SipHash-2-4 of the bytes 00, 01, ... (n-1) for n = 0..63 under the key 00 01 ... 0f: the vectors published
- * with the reference implementation. */
+/* SipHash-2-4 of the bytes 00, 01, ... (n-1) for n = 0..63 under the key 00 01 ... 0f: the vectors
+ * published with the reference implementation. */
 static const uint64_t siphash_vectors[64] = {
 	0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a, 0x85676696d7fb7e2d,
 	0xcf2794e0277187b7, 0x18765564cd99a68d, 0xcbc9466e58fee3ce, 0xab0200f58b01d137,

@@ -20,7 +20,7 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ .at = (literal), .len = sizeof(literal) - 1 })
-#define STR_FMT(s) (int)(s).len, ((s).at ? (s).at : "")
+#define STR_FMT(s)   (int)(s).len, ((s).at ? (s).at : "")
 
 /* A view of a NUL-terminated string; NULL gives an empty view. */
 static inline struct str str_from(const char *s)
@@ -62,8 +62,8 @@ struct str str_first(struct str s, size_t len);
 /*
  * Splits at the first separator: *ret_head gets what is before it, *rest what is after. Without a
  * separator the head is everything and the rest becomes empty. Returns false when *rest was
- * exhausted (at == NULL) before the call, so that "while (str_cut(&rest, ',', &item))" visits every item
- * once, empty items included.
+ * exhausted (at == NULL) before the call, so that "while (str_cut(&rest, ',', &item))" visits every
+ * item once, empty items included.
  */
 bool str_cut(struct str *rest, char separator, struct str *ret_head);
 
@@ -76,7 +76,8 @@ char *str_copy(struct str s) MUST_CHECK;
 /* A NUL-terminated copy with ASCII letters in lower case; release with mem_free(). */
 char *str_copy_lower(struct str s) MUST_CHECK;
 
-/* Decimal digits only, no sign, no blanks, no overflow, no empty text; leading zeros are accepted. */
+/* Decimal digits only, no sign, no blanks, no overflow, no empty text; leading zeros are accepted.
+ */
 bool str_to_uint64(struct str s, uint64_t *ret_value);
 
 /* Printable ASCII and no NUL byte inside: safe to hand to C string functions and to logs. */

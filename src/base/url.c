@@ -1,7 +1,8 @@
 /*
  * url.c - URLs are cut at their delimiters from the left, then each part is checked byte by byte
  *
- * What is refused is not repeated in the error text unless it is short and printable: it may come from a peer.
+ * What is refused is not repeated in the error text unless it is short and printable: it may come
+ * from a peer.
  */
 
 #include "base/url.h"
@@ -130,7 +131,8 @@ static bool is_scheme(struct str scheme)
 	return true;
 }
 
-/* Printable ASCII without blank, quote, angle brackets and backslash; every '%' begins an escape. */
+/* Printable ASCII without blank, quote, angle brackets and backslash; every '%' begins an escape.
+ */
 static bool is_url_text(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {

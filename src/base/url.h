@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define URL_MAX 65536
+#define URL_MAX           65536
 #define HOST_NAME_MAX_LEN 253
 
 struct authority {
@@ -25,13 +25,14 @@ struct authority {
 };
 
 /*
- * host [":" port]. Refuses userinfo, empty host, empty port, port 0 and above 65535, signs and blanks in
- * the port, unbracketed IPv6, bytes outside the reg-name set. A '*' in the host is accepted only when
- * allow_wildcard is set.
+ * host [":" port]. Refuses userinfo, empty host, empty port, port 0 and above 65535, signs and
+ * blanks in the port, unbracketed IPv6, bytes outside the reg-name set. A '*' in the host is
+ * accepted only when allow_wildcard is set.
  */
 int authority_parse(struct str text, bool allow_wildcard, struct authority *ret, struct err *e);
 
-/* As authority_parse() without wildcard, and the port must be there: a CONNECT target (protocol.md 1.6.5). */
+/* As authority_parse() without wildcard, and the port must be there: a CONNECT target
+ * (protocol.md 1.6.5). */
 int authority_parse_connect(struct str text, struct authority *ret, struct err *e);
 
 struct url {
@@ -61,7 +62,8 @@ struct query {
 	size_t count;
 };
 
-/* Splits at '&', unescapes into the arena. Refuses broken escapes and more than QUERY_PARAMS_MAX. */
+/* Splits at '&', unescapes into the arena. Refuses broken escapes and more than QUERY_PARAMS_MAX.
+ */
 int query_parse(struct str text, struct arena *arena, struct query *ret, struct err *e);
 
 /* First value of that name; false if there is none. */

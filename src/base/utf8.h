@@ -10,8 +10,9 @@
 #include "base/str.h"
 
 /*
- * The length of the character at the start of s (1 to 4) and its code point; 0 if there is none: empty text,
- * a stray or missing continuation byte, an overlong form, a surrogate, or beyond U+10FFFF.
+ * The length of the character at the start of s (1 to 4) and its code point; 0 if there is none:
+ * empty text, a stray or missing continuation byte, an overlong form, a surrogate, or beyond
+ * U+10FFFF.
  */
 size_t utf8_decode(struct str s, uint32_t *ret_code_point);
 

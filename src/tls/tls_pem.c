@@ -44,13 +44,11 @@ static int read_key(struct str pem, const char *origin, EVP_PKEY **ret, struct e
 	BIO *bio = open_text(pem);
 	bool is_encrypted = false;
 	EVP_PKEY *key;
-	bool is_missing;
 
 	if (!bio)
 		return err_set(e, ERR_CONFIG, "%s: the private key is too large", origin);
 	ERR_clear_error();
 	key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &is_encrypted);
-	is_missing = !key && is_end_of_text();
 	BIO_free(bio);
 	if (key) {
 		ERR_clear_error();
@@ -63,7 +61,8 @@ static int read_key(struct str pem, const char *origin, EVP_PKEY **ret, struct e
 			       "%s: the private key is encrypted; give one without a passphrase",
 			       origin);
 	}
-	if (is_missing) {
+	/* OpenSSL would call it "unsupported" */
+	if (!str_contains(pem, STR("PRIVATE KEY-----"))) {
 		ERR_clear_error();
 		return err_set(e, ERR_CONFIG, "%s: there is no private key in PEM form", origin);
 	}

@@ -89,12 +89,20 @@ static void forget(struct login_guard *g, struct entry *entry)
 	mem_free(entry);
 }
 
+static void forget_quietest(struct login_guard *g)
+{
+	struct list_node *node = list_first(&g->by_activity);
+
+	assert(node);
+	forget(g, container_of(node, struct entry, by_activity));
+}
+
 static struct entry *entry_new(struct login_guard *g, struct str key)
 {
 	struct entry *entry;
 
 	if (g->entries.count >= LOGIN_GUARD_ENTRIES_MAX)
-		forget(g, container_of(list_first(&g->by_activity), struct entry, by_activity));
+		forget_quietest(g);
 	entry = mem_alloc(sizeof(*entry) + key.len);
 	memcpy(entry->key_bytes, key.at, key.len);
 	entry->key = str_of(entry->key_bytes, key.len);

@@ -150,8 +150,11 @@ static struct record *take_record(struct store *store, struct str id)
 /* Under index_lock. */
 static void drop_oldest_of(struct store *store, struct user *user)
 {
-	struct record *oldest = container_of(list_first(&user->records), struct record, in_user);
+	struct list_node *node = list_first(&user->records);
+	const struct record *oldest;
 
+	assert(node);
+	oldest = container_of(node, struct record, in_user);
 	drop_record(store, take_record(store, str_from(oldest->session->id)));
 }
 

@@ -1,0 +1,43 @@
+#include <stdio.h>
+
+#include "proxy/commands.h"
+#include "proxy/server.h"
+
+static int print_help(const struct flag *flags, size_t flag_count, const struct command *commands,
+		      size_t count)
+{
+	(void)printf("pomerium - lets the right people reach TCP services\n\n"
+		     "  pomerium --config FILE       serve\n");
+	for (size_t i = 0; i < count; i++)
+		(void)printf("  pomerium %-19s %s\n", commands[i].name, commands[i].summary);
+	(void)printf("\nFlags:\n");
+	flags_print(flags, flag_count);
+	return 0;
+}
+
+int command_serve(int argc, char **argv, const struct command *commands, size_t count)
+{
+	const char *config = NULL;
+	const char *version = NULL;
+	const char *help = NULL;
+	const struct flag flags[] = {
+		{ "config", "FILE", "the configuration, YAML or JSON", &config },
+		{ "version", NULL, "print the version", &version },
+		{ "help", NULL, "print this", &help },
+	};
+	const char *word = NULL;
+	int words = flags_parse(flags, ARRAY_LEN(flags), argc, argv, &word, 1);
+
+	if (words < 0)
+		return EXIT_USAGE;
+	if (help)
+		return print_help(flags, ARRAY_LEN(flags), commands, count);
+	if (version)
+		return command_version(argc, argv);
+	if (words > 0)
+		return command_fail(EXIT_USAGE, "\"%s\" is not a command, see pomerium --help", word);
+	if (!config)
+		return command_fail(EXIT_USAGE,
+				    "there is no configuration: give --config FILE, or make one with pomerium init DIR");
+	return server_run(&(struct server_options){ .config_path = config });
+}

@@ -1,0 +1,103 @@
+#include "proxy/endpoints.h"
+
+#include "proxy/respond.h"
+#include "proxy/sign_in_url.h"
+
+static const struct endpoint endpoint_rows[] = {
+	{ "/ping", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_health },
+	{ "/healthz", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_health },
+	{ "/.well-known/pomerium", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_well_known },
+	{ "/.well-known/pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_well_known },
+	{ "/.pomerium/api/v1/login", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_login_api },
+	{ "/.pomerium/callback/", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_callback },
+	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },
+	{ "/.pomerium/sign_out", "GET POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_sign_out },
+	{ "/.pomerium/signed_out", "GET", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_signed_out },
+	{ "/.pomerium/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_sign_in },
+	{ "/.pomerium/local/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_local_sign_in },
+	{ "/", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_authenticate_root },
+	{ "/robots.txt", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_robots },
+};
+
+/* Paths that differ by a trailing slash are sent to the listed form, but for these (protocol.md 4.2). */
+static bool is_matched_exactly(struct str path)
+{
+	return str_starts_with(path, STR("/.pomerium/api/")) || !str_starts_with(path, STR("/."));
+}
+
+static bool is_served_here(const struct exchange *x, const struct endpoint *row)
+{
+	switch (row->place) {
+	case PLACE_ANYWHERE:
+		return true;
+	case PLACE_AUTHENTICATE:
+		/* The front page belongs to the login only where the login has a host of its own. */
+		if (!str_starts_with(str_from(row->path), STR("/.")) &&
+		    str_is_empty(x->snapshot->authenticate_authority))
+			return false;
+		return is_on_authenticate_host(x);
+	}
+	return false;
+}
+
+static const struct endpoint *find(const struct exchange *x, struct str path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(endpoint_rows); i++)
+		if (str_equal(path, str_from(endpoint_rows[i].path)) && is_served_here(x, &endpoint_rows[i]))
+			return &endpoint_rows[i];
+	return NULL;
+}
+
+/* The listed form of a path with one slash too many or too few, or NULL. */
+static const struct endpoint *find_other_slash(struct exchange *x, struct str path)
+{
+	if (is_matched_exactly(path))
+		return NULL;
+	if (str_ends_with(path, STR("/")))
+		return find(x, str_first(path, path.len - 1));
+	return find(x, arena_printf(&x->arena, "%.*s/", STR_FMT(path)));
+}
+
+static bool accepts_method(const struct endpoint *endpoint, struct str method)
+{
+	struct str rest = str_from(endpoint->methods);
+	struct str name;
+
+	while (str_cut(&rest, ' ', &name))
+		if (str_equal(name, method))
+			return true;
+	return false;
+}
+
+static enum step refuse_method(struct exchange *x, const struct endpoint *endpoint)
+{
+	struct reply reply = { .status = 405, .body = STR("Method Not Allowed\n") };
+	struct str allow = str_from(endpoint->methods);
+
+	reply_header(&reply, STR("allow"),
+		     str_equal(allow, STR("GET"))	? STR("GET")
+		     : str_equal(allow, STR("GET HEAD")) ? STR("GET, HEAD")
+							 : STR("GET, POST"));
+	reply_header(&reply, STR("content-type"), STR("text/plain; charset=utf-8"));
+	return reply_send(x, &reply);
+}
+
+enum step endpoints_select(struct exchange *x)
+{
+	struct str path = x->request->path;
+	const struct endpoint *endpoint = find(x, path);
+	const struct endpoint *other;
+
+	if (endpoint && !accepts_method(endpoint, x->request->method))
+		return refuse_method(x, endpoint);
+	if (endpoint) {
+		x->endpoint = endpoint;
+		return STEP_NEXT;
+	}
+	other = find_other_slash(x, path);
+	if (other)
+		return respond_redirect(x, 301, str_from(other->path));
+	if (str_starts_with(path, STR("/.pomerium/api/")))
+		return respond_text(x, 404, STR("Not Found\n"));
+	return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
+}

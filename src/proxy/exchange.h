@@ -1,0 +1,112 @@
+#pragma once
+
+/*
+ * exchange.h - THE LIFE OF A REQUEST
+ *
+ * One exchange per request, from its head to its record in the log; for a CONNECT that is the whole life of the tunnel.
+ * The stages run in the order of the table in exchange.c. A stage is a plain function in a file of its own; it
+ * fills the fields named after it below, and later stages only read them.
+ *
+ * Ownership  The connection starts an exchange and aborts it when the client is gone. When a tunnel opens, the exchange
+ *            takes the client's stream and lives on by itself, in the list of its worker.
+ * Threads    That of its worker.
+ */
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "http/http.h"
+#include "policy/policy.h"
+#include "proxy/snapshot.h"
+#include "session/session.h"
+
+struct connection;
+struct endpoint;
+struct exchange;
+struct relay;
+struct stream;
+struct worker;
+
+enum step {
+	STEP_NEXT, /* go on with the next stage */
+	STEP_WAIT, /* something is pending; it will call exchange_resume() */
+	STEP_DONE, /* answered: finish */
+};
+
+struct stage {
+	const char *name;
+	enum step (*run)(struct exchange *x);
+};
+
+/* What the client showed to prove who it is (protocol.md 2.1). */
+enum credential {
+	CREDENTIAL_NONE,
+	CREDENTIAL_COOKIE,
+	CREDENTIAL_HEADER,
+	CREDENTIAL_QUERY,
+};
+
+/* How it ended, for the log: the only part of an exchange that more than one stage writes. */
+struct outcome {
+	int status;             /* 0: no answer was given */
+	const char *details;    /* response-code-details; static text */
+	const char *reason;     /* refusal word of extensions.md 5; NULL: not refused */
+	const char *end_reason; /* tunnels: why it ended; static text */
+	uint64_t bytes_received;
+	uint64_t bytes_sent;
+};
+
+/* What the log says about the request; copies that outlive it. */
+struct request_facts {
+	struct str method;
+	struct str authority;
+	struct str path;
+	struct str user_agent;
+	struct str referer;
+};
+
+struct exchange {
+	struct list_node in_worker;
+	struct worker *worker;              /* borrowed; outlives us */
+	struct connection *connection;      /* borrowed; NULL once the tunnel has taken its stream */
+	struct snapshot *snapshot;          /* referenced: the rules in force when the request arrived */
+	const struct http_request *request; /* valid until answered */
+	struct request_facts facts;
+	struct addr peer;
+	uint64_t started_us;
+	char request_id[UUID_TEXT_LEN + 1];
+
+	const struct stage *stage;
+	void *pending; /* what a stage that said STEP_WAIT waits for */
+	void (*cancel_pending)(void *pending);
+	struct arena arena; /* dies with the exchange */
+
+	/* route */
+	struct route *route;             /* NULL for our own URLs */
+	const struct endpoint *endpoint; /* NULL for tunnels */
+	/* authenticate */
+	enum credential credential;
+	struct session *session;         /* referenced; NULL: nobody */
+	const char *credential_problem;  /* a credential was shown but is not good: "session-unknown", ... */
+	/* authorize */
+	struct decision decision;
+	/* dial */
+	struct stream *upstream;
+	struct addr upstream_address;
+	/* serve */
+	struct relay *relay;
+
+	struct outcome outcome;
+};
+
+void exchange_start(struct connection *connection, const struct http_request *request);
+
+/* Goes on after STEP_WAIT with what the pending operation found. */
+void exchange_resume(struct exchange *x, enum step step);
+
+/* The client is gone before it was answered, or the gateway is shutting down. */
+void exchange_abort(struct exchange *x, const char *end_reason);

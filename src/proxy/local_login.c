@@ -1,0 +1,185 @@
+/*
+ * The job owns copies of everything the helper thread touches. If the client goes away meanwhile, the job is only
+ * released when the thread is done with it, and the try then counts as a failure.
+ */
+
+#include "proxy/local_login.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "identity/login_guard.h"
+#include "identity/password.h"
+#include "io/work.h"
+#include "proxy/authenticate.h"
+#include "proxy/login_cookies.h"
+#include "proxy/respond.h"
+#include "proxy/session_issue.h"
+#include "proxy/worker.h"
+#include "session/store.h"
+
+struct login_job {
+	struct exchange *x; /* NULL when the client has gone away */
+	struct worker *worker;
+	struct work *work;
+	char *email;
+	char *password;
+	char *next;
+	char *hash;
+	char ip[ADDR_TEXT_MAX];
+	bool is_right;   /* written by the helper thread, read after it is done */
+	bool is_settled; /* the guard knows how it ended */
+};
+
+static void settle(struct login_job *job, bool was_successful)
+{
+	if (job->is_settled)
+		return;
+	job->is_settled = true;
+	login_guard_end(job->worker->shared.guard, str_from(job->email), str_from(job->ip), was_successful,
+			clock_now_unix());
+}
+
+static void run_job(void *arg)
+{
+	struct login_job *job = arg;
+
+	job->is_right = password_verify(str_from(job->password), str_from(job->hash));
+}
+
+static void free_job(void *arg)
+{
+	struct login_job *job = arg;
+
+	settle(job, false);
+	job->worker->password_jobs--;
+	mem_free_secret(TAKE(job->password));
+	mem_free(TAKE(job->email));
+	mem_free(TAKE(job->next));
+	mem_free(TAKE(job->hash));
+	mem_free(job);
+}
+
+static void cancel_job(void *arg)
+{
+	struct login_job *job = arg;
+
+	job->x = NULL;
+	work_cancel(job->work);
+}
+
+static void log_login(const struct login_job *job, const struct exchange *x, const char *message)
+{
+	struct log_line line;
+
+	log_begin(job->worker->shared.log, &line, LOG_INFO, "authenticate");
+	log_cstr(&line, "request-id", x->request_id);
+	log_cstr(&line, "email", job->email);
+	log_cstr(&line, "ip", job->ip);
+	log_end(&line, message);
+}
+
+static struct session *make_session(struct exchange *x, const struct local_user *user)
+{
+	int64_t now = clock_now_unix();
+	struct session_facts facts = {
+		.idp_id = str_from(x->snapshot->idp_id),
+		.who = local_user_identity(user),
+		.issued_unix = now,
+		.expires_unix = now + x->snapshot->config->cookie_expire_s,
+	};
+	struct session *session;
+
+	local_user_credential_tag(user, facts.credential_tag);
+	session = session_new(&facts);
+	identity_unref(facts.who);
+	return session;
+}
+
+static enum step log_in(struct exchange *x, struct login_job *job, const struct local_user *user)
+{
+	struct session *session = make_session(x, user);
+	struct reply reply = { .status = 303 };
+	struct err e = { 0 };
+	struct str token;
+	int result = store_put_session(x->worker->shared.store, session, &e);
+
+	if (result == 0)
+		result = session_issue_token(x, session, STR(""), STR(""), &token);
+	session_unref(session);
+	if (result < 0) {
+		log_error(job->worker->shared.log, LOG_ERROR, "authenticate", "session not stored", &e);
+		return respond_refusal(x, REFUSAL_OVERLOADED);
+	}
+	log_login(job, x, "logged in");
+	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_AUTHENTICATE), token));
+	reply_header(&reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_CSRF)));
+	reply_redirect(&reply, arena_copy(&x->arena, str_from(job->next)));
+	return reply_send(x, &reply);
+}
+
+static void on_checked(void *arg)
+{
+	struct login_job *job = arg;
+	struct exchange *x = job->x;
+	const struct local_user *user = local_users_find(x->snapshot->users, str_from(job->email));
+	bool is_good = job->is_right && user && !user->is_disabled;
+
+	settle(job, is_good);
+	if (is_good) {
+		exchange_resume(x, log_in(x, job, user));
+		return;
+	}
+	log_login(job, x, "login refused");
+	exchange_resume(x, local_login_show_form(
+				   x, 401,
+				   &(struct login_form){
+					   .email = arena_copy(&x->arena, str_from(job->email)),
+					   .next = arena_copy(&x->arena, str_from(job->next)),
+					   .problem = STR("This e-mail and password do not belong together."),
+				   }));
+}
+
+static enum step start_job(struct exchange *x, const struct login_form *form, const char *ip)
+{
+	const struct local_user *user = local_users_find(x->snapshot->users, form->email);
+	struct login_job *job = mem_alloc(sizeof(*job));
+
+	job->x = x;
+	job->worker = x->worker;
+	job->email = str_copy(form->email);
+	job->password = str_copy(form->password);
+	job->next = str_copy(form->next);
+	job->hash = str_copy(user ? user->password_hash : password_hash_of_nobody());
+	memcpy(job->ip, ip, sizeof(job->ip));
+	x->worker->password_jobs++;
+	x->cancel_pending = cancel_job;
+	x->pending = job;
+	job->work = work_start(x->worker->loop, run_job, on_checked, free_job, job);
+	return STEP_WAIT;
+}
+
+enum step local_login_check_password(struct exchange *x, const struct login_form *form)
+{
+	struct login_form again = *form;
+	char ip[ADDR_TEXT_MAX];
+	unsigned wait_s;
+
+	addr_format_ip(&x->peer, ip);
+	if (str_is_empty(form->email) || str_is_empty(form->password) || form->password.len > PASSWORD_MAX ||
+	    form->email.len > 254) {
+		again.problem = STR("Please fill in your e-mail and your password.");
+		return local_login_show_form(x, 400, &again);
+	}
+	if (x->worker->password_jobs >= WORKER_PASSWORD_JOBS_MAX)
+		return respond_refusal(x, REFUSAL_OVERLOADED);
+	wait_s = login_guard_begin(x->worker->shared.guard, form->email, str_from(ip), clock_now_unix());
+	if (wait_s > 0) {
+		again.retry_after_s = wait_s;
+		again.problem = arena_printf(&x->arena,
+					     "Too many tries did not succeed. Please wait %u seconds and try again.",
+					     wait_s);
+		return local_login_show_form(x, 429, &again);
+	}
+	return start_job(x, form, ip);
+}

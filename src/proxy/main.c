@@ -1,0 +1,25 @@
+/*
+ * pomerium: the gateway and the few commands an operator needs beside it.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "proxy/commands.h"
+
+static const struct command commands[] = {
+	{ "init", "make a configuration that works", command_init },
+	{ "user", "add, change, list the users in a file", command_user },
+	{ "hash-password", "turn a password into what password_hash wants", command_hash_password },
+	{ "version", "print the version", command_version },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+			if (strcmp(argv[1], commands[i].name) == 0)
+				return commands[i].run(argc - 1, argv + 1);
+	return command_serve(argc, argv, commands, ARRAY_LEN(commands));
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+/*
+ * route_table.h - from the name a CONNECT asks for to the route (protocol.md 1.6)
+ *
+ * Exact name first, then the bare host name for any port. Names compare without regard to ASCII case. Of two routes
+ * with one name the first wins.
+ */
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/map.h"
+#include "base/url.h"
+#include "config/config.h"
+#include "policy/policy.h"
+
+#define ROUTE_ID_LEN 16
+
+struct route {
+	const struct config_route *config; /* borrowed from the snapshot's configuration */
+	struct policy *policy;
+	char id[ROUTE_ID_LEN + 1]; /* stable: depends on from and to only */
+	atomic_uint next_target;   /* the one thing that changes: weighted round robin */
+	unsigned total_weight;
+};
+
+struct route_table {
+	struct route *routes;
+	size_t count;
+	struct map by_name; /* "host:port" or "host", lower case */
+};
+
+void route_table_init(struct route_table *t, const struct config *config);
+void route_table_done(struct route_table *t);
+
+/* target: a valid CONNECT target. NULL if no route has that name. */
+struct route *route_table_find(const struct route_table *t, const struct authority *target);
+
+/* The next target in turn, by weight. */
+const struct config_target *route_next_target(struct route *route);

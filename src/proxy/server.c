@@ -1,0 +1,234 @@
+#include "proxy/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "identity/login_guard.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/signals.h"
+#include "proxy/snapshot.h"
+#include "proxy/state_dir.h"
+#include "proxy/worker.h"
+#include "session/store.h"
+
+#define HOUSEKEEPING_INTERVAL_MS 60000
+
+struct server {
+	struct worker_shared shared;
+	struct snapshot *snapshot;
+	struct worker **workers;
+	size_t worker_count;
+	struct loop *loop;
+	struct signals *signals;
+	struct timer housekeeping;
+};
+
+static void say(const char *text)
+{
+	(void)fprintf(stderr, "pomerium: %s\n", text); /* nowhere to report a failure of standard error */
+}
+
+/* Every problem of the configuration: errors for whoever started us, warnings into the log. */
+static void show_problems(const struct report *report, struct log *log)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		const struct report_problem *problem = &report->problems[i];
+		struct err e = { 0 };
+
+		if (!log) {
+			say(problem->text);
+			continue;
+		}
+		(void)err_set(&e, ERR_CONFIG, "%s", problem->text);
+		log_error(log, LOG_WARN, "config", "configuration", &e);
+	}
+}
+
+/* extensions.md 1: created once and kept, not made up anew at every start. */
+static int complete_secret(struct log *log, const char *name, bool *has_secret, uint8_t *secret, struct err *e)
+{
+	struct log_line line;
+	struct buf path = BUF_INIT(4096);
+	bool is_created;
+
+	if (*has_secret)
+		return 0;
+	if (state_dir_secret(name, secret, &is_created, e) < 0)
+		return err_wrap(e, "%s is not set, and keeping one failed", name);
+	*has_secret = true;
+	(void)state_dir_path(&path, NULL);
+	log_begin(log, &line, LOG_WARN, "config");
+	log_cstr(&line, "setting", name);
+	log_str(&line, "state-directory", buf_view(&path));
+	log_end(&line, is_created ? "secret is not set: one was made and kept in the state directory" :
+				    "secret is not set: the one in the state directory is used");
+	buf_done(&path);
+	return 0;
+}
+
+static int load_snapshot(struct server *server, const char *path, struct err *e)
+{
+	struct report report = { 0 };
+	struct config *config = NULL;
+	int result = config_load(path, &config, &report, e);
+
+	if (result == 0)
+		server->shared.log =
+			log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED, config->log_level);
+	if (result == 0 || report.count > 0)
+		show_problems(&report, server->shared.log);
+	if (result < 0 && report.count > 0)
+		(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s", report.error_count,
+			      report.error_count == 1 ? "" : "s", path);
+	report_done(&report);
+	if (result < 0)
+		return -1;
+	if (complete_secret(server->shared.log, "shared_secret", &config->has_shared_secret,
+			    config->shared_secret, e) < 0 ||
+	    complete_secret(server->shared.log, "cookie_secret", &config->has_cookie_secret,
+			    config->cookie_secret, e) < 0) {
+		config_free(config);
+		return -1;
+	}
+	return snapshot_new(config, &server->snapshot, e);
+}
+
+/* Every tunnel needs two descriptors: take what the system allows. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well */
+}
+
+static size_t count_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+static int bind_workers(struct server *server, struct err *e)
+{
+	const struct config *config = server->snapshot->config;
+	struct addr address = config->address;
+	size_t count = config->workers ? config->workers : count_processors();
+
+	if (addr_port(&address) != 0 && listener_check_free(&address, e) < 0)
+		return -1;
+	server->workers = mem_alloc_array(count, sizeof(struct worker *));
+	for (size_t i = 0; i < count; i++) {
+		struct worker *worker = worker_new(&server->shared, server->snapshot, &address, e);
+
+		if (!worker)
+			return -1;
+		server->workers[server->worker_count++] = worker;
+		/* The kernel chose the port of the first: the others join it. */
+		worker_address(worker, &address);
+	}
+	return 0;
+}
+
+static int start_workers(struct server *server, struct err *e)
+{
+	char address[ADDR_TEXT_MAX];
+	struct addr bound;
+	struct log_line line;
+
+	for (size_t i = 0; i < server->worker_count; i++)
+		if (worker_start(server->workers[i], e) < 0)
+			return -1;
+	worker_address(server->workers[0], &bound);
+	addr_format(&bound, address);
+	log_begin(server->shared.log, &line, LOG_INFO, "proxy");
+	log_cstr(&line, "addr", address);
+	log_uint(&line, "workers", server->worker_count);
+	log_uint(&line, "routes", server->snapshot->routes.count);
+	log_end(&line, "listening");
+	return 0;
+}
+
+static void on_signal(void *arg, int number)
+{
+	struct server *server = arg;
+
+	if (number == SIGHUP) {
+		log_message(server->shared.log, LOG_WARN, "proxy",
+			    "SIGHUP ignored: restart to read the configuration again");
+		return;
+	}
+	log_message(server->shared.log, LOG_INFO, "proxy", "shutting down");
+	loop_stop(server->loop);
+}
+
+static void keep_house(struct timer *timer)
+{
+	struct server *server = container_of(timer, struct server, housekeeping);
+
+	(void)store_purge(server->shared.store, clock_now_unix());
+	timer_start(timer, server->loop, clock_now_ms() + HOUSEKEEPING_INTERVAL_MS, keep_house);
+}
+
+static int server_start(struct server *server, const struct server_options *options, struct err *e)
+{
+	static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, 0 };
+	struct log_line line;
+
+	if (load_snapshot(server, options->config_path, e) < 0)
+		return -1;
+	log_begin(server->shared.log, &line, LOG_INFO, NULL);
+	log_cstr(&line, "version", POMERIUM_VERSION);
+	log_end(&line, "cmd/pomerium");
+	raise_descriptor_limit();
+	server->shared.store = store_new_memory();
+	server->shared.guard = login_guard_new();
+	server->loop = loop_new();
+	server->signals = signals_open(server->loop, signal_numbers, on_signal, server);
+	if (bind_workers(server, e) < 0 || start_workers(server, e) < 0)
+		return -1;
+	keep_house(&server->housekeeping);
+	return 0;
+}
+
+static void server_done(struct server *server)
+{
+	for (size_t i = 0; i < server->worker_count; i++)
+		worker_free(server->workers[i]);
+	mem_free(server->workers);
+	timer_cancel(&server->housekeeping);
+	if (server->signals)
+		signals_close(server->signals);
+	if (server->loop)
+		loop_turn(server->loop, false);
+	loop_free(server->loop);
+	snapshot_unref(server->snapshot);
+	login_guard_free(server->shared.guard);
+	store_free(server->shared.store);
+	log_free(server->shared.log);
+}
+
+int server_run(const struct server_options *options)
+{
+	struct server server = { 0 };
+	struct err e = { 0 };
+	int result = server_start(&server, options, &e);
+
+	if (result == 0)
+		loop_run(server.loop);
+	server_done(&server);
+	if (result < 0)
+		say(e.text);
+	return result < 0 ? 1 : 0;
+}

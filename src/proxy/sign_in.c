@@ -1,0 +1,142 @@
+/*
+ * /.pomerium/sign_in on the authenticate host (protocol.md 3.4 steps 2 and 5): whoever is logged in here is sent on to the route
+ * with a token for it; whoever is not is sent to the identity provider.
+ */
+
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/url.h"
+#include "http/cookie.h"
+#include "jose/jws.h"
+#include "jose/seal.h"
+#include "proxy/authenticate.h"
+#include "proxy/endpoints.h"
+#include "proxy/login_cookies.h"
+#include "proxy/respond.h"
+#include "proxy/session_issue.h"
+#include "proxy/sign_in_url.h"
+
+/* The identity provider of this release is our own login page. */
+static enum step begin_login(struct exchange *x)
+{
+	struct buf location = BUF_INIT(URL_MAX);
+	struct reply reply = { .status = 302 };
+	int result;
+
+	if (x->snapshot->config->idp_provider == CONFIG_IDP_NONE)
+		return respond_error(x, 500,
+				     STR("This gateway has no identity provider: its operator has to set idp_provider."));
+	(void)buf_append_str(&location, STR("/.pomerium/local/sign_in?next="));
+	result = query_escape(&location,
+			      arena_printf(&x->arena, "%.*s?%.*s", STR_FMT(x->request->path),
+					   STR_FMT(x->request->query)));
+	if (result == 0)
+		reply_redirect(&reply, arena_copy(&x->arena, buf_view(&location)));
+	buf_done(&location);
+	if (result < 0)
+		return respond_error(x, 400, STR("This link is too long."));
+	reply_header(&reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_AUTHENTICATE)));
+	return reply_send(x, &reply);
+}
+
+static int seal_token(struct exchange *x, struct str token, struct str *ret_text)
+{
+	struct buf sealed = BUF_INIT(JWS_MAX + SEAL_OVERHEAD);
+	struct buf text = BUF_INIT(2 * (JWS_MAX + SEAL_OVERHEAD));
+	int result = -1;
+
+	if (seal_close((const uint8_t *)x->snapshot->shared_key.at, token, STR(""), &sealed, NULL) == 0 &&
+	    base64_encode(&text, BASE64_URL_PADDED, sealed.data, sealed.len) == 0) {
+		*ret_text = arena_copy(&x->arena, buf_view(&text));
+		result = 0;
+	}
+	buf_done(&sealed);
+	buf_done(&text);
+	return result;
+}
+
+/* Where on the route the token is to be delivered: given, or made from where the user wants to go. */
+static int find_callback(struct exchange *x, const struct query *params, struct url *ret_redirect,
+			 struct url *ret_callback, bool *ret_is_given)
+{
+	struct str redirect_uri;
+	struct str callback_uri;
+
+	if (!query_get(params, STR("pomerium_redirect_uri"), &redirect_uri) ||
+	    url_parse(redirect_uri, ret_redirect, NULL) < 0)
+		return -1;
+	*ret_is_given = query_get(params, STR("pomerium_callback_uri"), &callback_uri);
+	if (!*ret_is_given)
+		callback_uri = arena_printf(&x->arena, "https://%.*s/.pomerium/callback/",
+					    STR_FMT(ret_redirect->authority.text));
+	return url_parse(callback_uri, ret_callback, NULL);
+}
+
+/* protocol.md 3.4 step 5 */
+static enum step deliver(struct exchange *x, struct session *session, const struct query *params)
+{
+	struct reply reply = { .status = 302 };
+	struct url redirect;
+	struct url callback;
+	struct query answer;
+	struct str programmatic;
+	struct str location;
+	struct str own_token;
+	struct str token;
+	struct str sealed;
+	bool is_callback_given;
+
+	if (find_callback(x, params, &redirect, &callback, &is_callback_given) < 0 ||
+	    query_parse(callback.query, &x->arena, &answer, NULL) < 0)
+		return respond_error(x, 400, STR("This link leads to an address that is not valid."));
+	if (session_issue_token(x, session, redirect.authority.text,
+				is_callback_given ? callback.authority.text : STR(""), &token) < 0 ||
+	    session_issue_token(x, session, STR(""), STR(""), &own_token) < 0 || seal_token(x, token, &sealed) < 0)
+		return respond_refusal(x, REFUSAL_INTERNAL);
+
+	query_remove(&answer, STR("pomerium_additional_hosts"));
+	query_remove(&answer, STR("pomerium_programmatic"));
+	query_remove(&answer, STR("pomerium_redirect_uri"));
+	query_remove(&answer, STR("pomerium_session_encrypted"));
+	if (answer.count > QUERY_PARAMS_MAX / 2)
+		return respond_error(x, 400, STR("This link has too many parameters."));
+	query_add(&answer, STR("pomerium_additional_hosts"), STR(""));
+	if (query_get(params, STR("pomerium_programmatic"), &programmatic) &&
+	    str_equal(programmatic, STR("true")))
+		query_add(&answer, STR("pomerium_programmatic"), STR("true"));
+	(void)query_get(params, STR("pomerium_redirect_uri"), &location);
+	query_add(&answer, STR("pomerium_redirect_uri"), location);
+	query_add(&answer, STR("pomerium_session_encrypted"), sealed);
+	if (sign_url(x, callback.authority.text, callback.path, &answer, &location) < 0)
+		return respond_error(x, 400, STR("This link is too long."));
+
+	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_AUTHENTICATE), own_token));
+	reply_redirect(&reply, location);
+	return reply_send(x, &reply);
+}
+
+enum step endpoint_sign_in(struct exchange *x)
+{
+	struct err e = { 0 };
+	struct query params;
+	struct str idp_id;
+	struct str token;
+	struct session *session = NULL;
+	const char *problem;
+	enum step step;
+
+	if (verify_request_url(x, &params, &e) < 0)
+		return respond_error(x, 400,
+				     arena_printf(&x->arena, "This link is not valid: %s. Start the login again.",
+						  e.text));
+	if (query_get(&params, STR("pomerium_idp_id"), &idp_id) &&
+	    !str_equal(idp_id, str_from(x->snapshot->idp_id)))
+		return respond_error(x, 400, STR("This link is for another identity provider. Start the login again."));
+	if (cookie_get(&x->request->headers, STR(COOKIE_AUTHENTICATE), &token))
+		session = authenticate_token(x, token, &problem);
+	if (!session)
+		return begin_login(x);
+	step = deliver(x, session, &params);
+	session_unref(session);
+	return step;
+}

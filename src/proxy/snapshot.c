@@ -1,0 +1,122 @@
+#include "proxy/snapshot.h"
+
+#include "base/buf.h"
+#include "base/codec.h"
+#include "base/mem.h"
+#include "jose/mac.h"
+
+/* Opaque to clients; the same after every restart. */
+static void make_idp_id(struct snapshot *s)
+{
+	uint8_t digest[SHA256_SIZE];
+	struct buf text = BUF_INIT(2 * SHA256_SIZE);
+
+	digest_sha256(s->config->idp_provider == CONFIG_IDP_LOCAL ? STR("idp:local") : STR("idp:none"), digest);
+	(void)hex_encode(&text, digest, sizeof(digest));
+	memcpy(s->idp_id, text.data, text.len);
+	buf_done(&text);
+}
+
+static int make_users(struct snapshot *s, struct err *e)
+{
+	const struct config *config = s->config;
+	struct local_user *users = mem_alloc_array(config->user_count, sizeof(*users));
+	size_t bad = 0;
+	int result;
+
+	for (size_t i = 0; i < config->user_count; i++) {
+		const struct config_user *user = &config->users[i];
+
+		users[i] = (struct local_user){
+			.email = user->email,
+			.name = user->name,
+			.id = user->id,
+			.password_hash = user->password_hash,
+			.groups = user->groups.items,
+			.group_count = user->groups.count,
+			.is_disabled = user->disabled,
+		};
+	}
+	result = local_users_new(users, config->user_count, &s->users, &bad, e);
+	mem_free(users);
+	return result < 0 ? err_wrap(e, "local user %zu", bad + 1) : 0;
+}
+
+static int make_tls(struct snapshot *s, struct err *e)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	const struct config *config = s->config;
+	struct tls_key_pair *pairs = mem_alloc_array(config->key_pair_count, sizeof(*pairs));
+	int result;
+
+	for (size_t i = 0; i < config->key_pair_count; i++)
+		pairs[i] = (struct tls_key_pair){
+			.certificate_pem = config->key_pairs[i].certificate_pem,
+			.key_pem = config->key_pairs[i].key_pem,
+			.origin = config->key_pairs[i].origin,
+		};
+	result = tls_config_new_server(
+		&(struct tls_server_options){
+			.pairs = pairs,
+			.pair_count = config->key_pair_count,
+			.alpn = alpn,
+			.plain_http_reply = STR("HTTP/1.1 400 Bad Request\r\n"
+						"content-type: text/plain; charset=utf-8\r\n"
+						"content-length: 62\r\n"
+						"connection: close\r\n"
+						"x-pomerium-reason: bad-request\r\n\r\n"
+						"This port speaks HTTPS: begin the address with https instead.\n"),
+		},
+		&s->tls, e);
+	mem_free(pairs);
+	return result;
+}
+
+static void find_authenticate_authority(struct snapshot *s)
+{
+	struct url url;
+
+	if (!str_is_empty(s->config->authenticate_service_url) &&
+	    url_parse(s->config->authenticate_service_url, &url, NULL) == 0)
+		s->authenticate_authority = url.authority.text;
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+	route_table_done(&s->routes);
+	local_users_unref(TAKE(s->users));
+	tls_config_unref(TAKE(s->tls));
+	config_free(TAKE(s->config));
+	mem_free(s);
+}
+
+int snapshot_new(struct config *config, struct snapshot **ret, struct err *e)
+{
+	struct snapshot *s = mem_alloc(sizeof(*s));
+
+	s->ref = REF_INIT;
+	s->config = config;
+	s->shared_key = str_of(config->shared_secret, sizeof(config->shared_secret));
+	s->cookie_key = str_of(config->cookie_secret, sizeof(config->cookie_secret));
+	make_idp_id(s);
+	find_authenticate_authority(s);
+	route_table_init(&s->routes, config);
+	if (make_users(s, e) < 0 || make_tls(s, e) < 0) {
+		snapshot_free(s);
+		return -1;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+	ref_get(&s->ref);
+	return s;
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+	if (s && ref_put(&s->ref))
+		snapshot_free(s);
+}

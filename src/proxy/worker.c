@@ -1,0 +1,137 @@
+/*
+ * The control thread makes the worker whole (loop, resolver, bound listener) before its thread exists, and takes it apart after
+ * the thread has ended; in between only the mailbox is touched from outside.
+ */
+
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "io/resolver.h"
+#include "proxy/connection.h"
+#include "proxy/exchange.h"
+
+struct worker_thread {
+	pthread_t id;
+	bool is_running;
+	struct listener *listener;
+	struct mailbox *mailbox;
+	struct mailbox_message stop; /* the only message so far */
+};
+
+static void on_accept(void *arg, struct stream *stream, const struct addr *peer)
+{
+	connection_open(arg, stream, peer);
+}
+
+static void on_problem(void *arg, const struct err *e, unsigned shed_count)
+{
+	struct worker *w = arg;
+	struct log_line line;
+
+	log_begin(w->shared.log, &line, LOG_ERROR, "proxy");
+	log_cstr(&line, "error", e->text);
+	log_uint(&line, "connections-closed", shed_count);
+	log_end(&line, "cannot accept connections: still listening");
+}
+
+static const struct listener_events listener_events = {
+	.on_accept = on_accept,
+	.on_problem = on_problem,
+};
+
+static void close_everything(struct worker *w)
+{
+	w->is_stopping = true;
+	listener_close(TAKE(w->thread->listener));
+	LIST_FOREACH(&w->connections, node)
+	{
+		connection_close(container_of(node, struct connection, in_worker), "shutdown");
+	}
+	LIST_FOREACH(&w->exchanges, node)
+	{
+		exchange_abort(container_of(node, struct exchange, in_worker), "shutdown");
+	}
+}
+
+static void on_message(void *arg, struct mailbox_message *message)
+{
+	struct worker *w = arg;
+
+	(void)message;
+	close_everything(w);
+	loop_stop(w->loop);
+}
+
+static void *run_thread(void *arg)
+{
+	struct worker *w = arg;
+
+	loop_run(w->loop);
+	/* Helper threads may still be hashing; their jobs come back here to be released. */
+	while (w->password_jobs > 0)
+		loop_turn(w->loop, true);
+	return NULL;
+}
+
+struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot,
+			  const struct addr *address, struct err *e)
+{
+	struct worker *w = mem_alloc(sizeof(*w));
+
+	w->shared = *shared;
+	w->snapshot = snapshot_ref(snapshot);
+	w->loop = loop_new();
+	w->thread = mem_alloc(sizeof(*w->thread));
+	list_init(&w->connections);
+	list_init(&w->exchanges);
+	w->thread->mailbox = mailbox_open(w->loop, on_message, w);
+	w->resolver = resolver_new(w->loop, e);
+	if (w->resolver)
+		w->thread->listener = listener_open(w->loop, address, true, &listener_events, w, e);
+	if (!w->thread->listener) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_address(const struct worker *w, struct addr *ret)
+{
+	listener_address(w->thread->listener, ret);
+}
+
+int worker_start(struct worker *w, struct err *e)
+{
+	int errnum = pthread_create(&w->thread->id, NULL, run_thread, w);
+
+	if (errnum != 0)
+		return err_errno(e, errnum, "starting a worker thread");
+	w->thread->is_running = true;
+	return 0;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->thread->is_running) {
+		mailbox_post(w->thread->mailbox, &w->thread->stop);
+		(void)pthread_join(w->thread->id, NULL); /* cannot fail for a thread of ours */
+	} else if (w->thread->listener) {
+		close_everything(w);
+	}
+	mailbox_close(TAKE(w->thread->mailbox), NULL);
+	resolver_free(TAKE(w->resolver));
+	loop_turn(w->loop, false);
+	loop_free(TAKE(w->loop));
+	snapshot_unref(TAKE(w->snapshot));
+	mem_free(TAKE(w->thread));
+	mem_free(w);
+}

@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * worker.h - one thread: a loop, its listener, its connections and exchanges
+ *
+ * Shares with the others only what the pointers below say: the log, the session store, the login guard (each with its
+ * own locks) and the immutable snapshot.
+ *
+ * Ownership  The server owns its workers. worker_new() and worker_free() run on the control thread, everything else
+ *            on the worker's own.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "proxy/snapshot.h"
+
+/* Password checks that may wait for a helper thread at once, per worker. */
+#define WORKER_PASSWORD_JOBS_MAX 16
+
+struct log;
+struct login_guard;
+struct loop;
+struct resolver;
+struct store;
+struct worker;
+
+/* Borrowed; outlives the workers. */
+struct worker_shared {
+	struct log *log;
+	struct store *store;
+	struct login_guard *guard;
+};
+
+struct worker {
+	struct worker_shared shared;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct snapshot *snapshot; /* referenced */
+	struct list connections;
+	struct list exchanges;
+	size_t password_jobs;
+	bool is_stopping;
+	struct worker_thread *thread; /* private */
+};
+
+/* Binds the address (its port may have been 0: then see worker_address()) and starts the thread. */
+struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot,
+			  const struct addr *address, struct err *e);
+
+void worker_address(const struct worker *w, struct addr *ret);
+
+/* Lets it begin to accept: nothing is served before the last worker is bound. */
+int worker_start(struct worker *w, struct err *e);
+
+/* Closes everything with end reason "shutdown", waits for the thread and frees. NULL is ignored. */
+void worker_free(struct worker *w);

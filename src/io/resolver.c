@@ -367,3 +367,23 @@ void resolver_free(struct resolver *r)
 	ares_library_cleanup();
 	loop_free_later(r->loop, r);
 }
+
+int resolver_use_server(struct resolver *r, const struct addr *server, struct err *e)
+{
+	struct ares_addr_port_node node = {
+		.family = server->any.sa_family,
+		.udp_port = addr_port(server),
+		.tcp_port = addr_port(server),
+	};
+	int status = ARES_SUCCESS;
+
+	if (node.family == AF_INET6)
+		memcpy(&node.addr.addr6, &server->ip6.sin6_addr, sizeof(node.addr.addr6));
+	else
+		node.addr.addr4 = server->ip4.sin_addr;
+	status = ares_set_servers_ports(r->channel, &node);
+	if (status != ARES_SUCCESS)
+		return err_set(e, ERR_DNS, "cannot use this name server: %s",
+			       ares_strerror(status));
+	return 0;
+}

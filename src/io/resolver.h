@@ -29,7 +29,12 @@ struct resolver_answer {
 };
 
 struct resolver *resolver_new(struct loop *loop, struct err *e);
+
+/* Questions not answered yet end without on_done. NULL is ignored. */
 void resolver_free(struct resolver *r);
+
+/* Asks only this name server from now on, not those of the system. */
+int resolver_use_server(struct resolver *r, const struct addr *server, struct err *e);
 
 /* on_done runs once, later: with an answer of at least one address, or with NULL and the reason. */
 struct resolver_query *resolver_query_start(struct resolver *r, struct str host,

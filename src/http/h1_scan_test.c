@@ -23,7 +23,7 @@ static const struct scan_case cases[] = {
 	{ "headers", STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), H1_SCAN_COMPLETE, 27 },
 	{ "bytes behind", STR("GET / HTTP/1.0\r\n\r\n\0\n"), H1_SCAN_COMPLETE, 18 },
 	{ "tab and obs-text", STR("HTTP/1.1 200 \xc3\xa9\r\na:\t\xff\r\n\r\n"), H1_SCAN_COMPLETE,
-	  24 },
+	  25 },
 	{ "empty value", STR("A B C\r\na:\r\n\r\n"), H1_SCAN_COMPLETE, 13 },
 	{ "leading CRLF", STR("\r\nGET"), H1_SCAN_BAD, 0 },
 	{ "leading blank", STR(" GET"), H1_SCAN_BAD, 0 },

@@ -138,6 +138,7 @@ void loop_turn(struct loop *loop, bool may_wait)
 	timer_heap_run(&loop->timers, loop->now_ms);
 	run_laters(loop);
 	release_doomed(loop);
+	loop->now_ms = 0;
 }
 
 void loop_run(struct loop *loop)

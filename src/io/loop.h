@@ -37,7 +37,7 @@ void loop_stop(struct loop *loop);
 /* One turn, for tests and for draining: waits for an event only if may_wait is set. */
 void loop_turn(struct loop *loop, bool may_wait);
 
-/* clock_now_ms() as of the beginning of this turn. */
+/* clock_now_ms() as of the moment this turn woke up; between turns the clock itself. */
 uint64_t loop_now_ms(const struct loop *loop);
 
 /* For the other files of io/ only. */

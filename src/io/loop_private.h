@@ -35,7 +35,7 @@ struct loop {
 	size_t doomed_capacity;
 	void *blocks[LOOP_BLOCKS_KEPT];
 	size_t block_count;
-	uint64_t now_ms; /* 0: not read in this turn yet */
+	uint64_t now_ms; /* 0: not read in this turn yet, or between turns */
 	bool is_stopped;
 };
 

@@ -269,6 +269,9 @@ static void test_long_lines_are_cut_between_fields(void **state)
 		assert_non_null(strstr(text, "truncated"));
 		if (forms[i % 2] == LOG_JSON)
 			assert_string_equal(text + len - 3, "\"}\n");
+		if (i == 2) /* JSON of control bytes: the message is there in full all the same */
+			assert_int_equal(strlen(strstr(text, "\"message\":\"")),
+					 11 + 6 * LOG_MESSAGE_MAX + 3);
 		mem_free(text);
 	}
 }

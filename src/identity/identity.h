@@ -20,7 +20,7 @@ struct identity {
 	size_t group_count;
 };
 
-/* Copies everything. */
+/* Copies everything. The caller guarantees IDENTITY_GROUPS_MAX. */
 struct identity *identity_new(const struct identity *facts) MUST_CHECK;
 struct identity *identity_ref(struct identity *identity);
 void identity_unref(struct identity *identity); /* NULL is ignored */

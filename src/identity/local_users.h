@@ -26,20 +26,32 @@ struct local_user {
 
 struct local_users;
 
-/* Refuses (ERR_CONFIG) an address without exactly one '@', and two users whose addresses differ only in case or
- * whose ids are equal. *ret_bad gets the index of the offending user. */
+/*
+ * Refuses (ERR_CONFIG) an address that is not valid, two users whose addresses differ only in
+ * case or whose ids are equal, and more than IDENTITY_GROUPS_MAX groups. On failure *ret_bad gets
+ * the index of the offending user.
+ */
 int local_users_new(const struct local_user *users, size_t count, struct local_users **ret,
 		    size_t *ret_bad, struct err *e);
 struct local_users *local_users_ref(struct local_users *users);
 void local_users_unref(struct local_users *users);
 
-/* By e-mail without regard to case; NULL if there is none. Disabled users are found too. The id is filled in. */
+/*
+ * By e-mail without regard to case; NULL if there is none. Disabled users are found too. The id
+ * is filled in.
+ */
 const struct local_user *local_users_find(const struct local_users *users, struct str email);
 
-/* NUL-terminated UUID text (RFC 9562 version 5, in the namespace of URLs over "mailto:<lower-cased e-mail>"). */
+/*
+ * NUL-terminated UUID text (RFC 9562 version 5, in the namespace of URLs over
+ * "mailto:<lower-cased e-mail>").
+ */
 void local_user_default_id(struct str email, char out[37]);
 
-/* Changes when the password does: remembered in a session, so that a new password ends the old sessions. */
+/*
+ * Changes when the password does: remembered in a session, so that a new password ends the old
+ * sessions.
+ */
 void local_user_credential_tag(const struct local_user *user, uint8_t out[32]);
 
 struct identity *local_user_identity(const struct local_user *user);

@@ -1,13 +1,13 @@
 /*
  * login_guard.c - one entry per account and per source, in a map and in a list by last activity
  *
- * The first node of the list is the entry that was quiet longest: it is what a full table forgets.
- * A try that begins puts its two entries at the end of the list; so does a failure. An entry older than
- * LOGIN_GUARD_FORGET_S starts anew when it is looked at. A try that was let through and never
- * ended is forgotten the same way.
+ * The first node of the list is the entry that was quiet longest: it is what a full table
+ * forgets. A try that begins puts its two entries at the end of the list; so does a failure. An
+ * entry older than LOGIN_GUARD_FORGET_S starts anew when it is looked at. A try that was let
+ * through and never ended is forgotten the same way.
  *
- * A key is 'a' and the lower-cased e-mail, or 's' and the source. One customer usually holds a whole /64
- * of IPv6, so a /64 counts as one source. What is longer than any real key is cut.
+ * A key is 'a' and the lower-cased e-mail, or 's' and the source. One customer usually holds a
+ * whole /64 of IPv6, so a /64 counts as one source. What is longer than any real key is cut.
  */
 
 #include "identity/login_guard.h"

@@ -23,5 +23,8 @@ bool password_verify(struct str password, struct str hash);
 /* $y$, $2b$ (also $2a$, $2y$) or $6$, and accepted by the library. */
 bool password_hash_is_valid(struct str hash);
 
-/* A valid yescrypt hash that no password matches: verified for unknown users, so that they take as long. */
+/*
+ * A valid yescrypt hash that no password matches: verified for unknown users, so that they take
+ * as long.
+ */
 struct str password_hash_of_nobody(void);

@@ -1,9 +1,10 @@
 /*
  * jws.c - what cjose is lenient about is refused before it sees a token
  *
- * The three segments must be canonical base64url (or one token would have many spellings), the header must
- * be JSON without duplicate keys that names HS256 (or the sender would choose how the shared key is used) and must
- * not list extensions ("crit", RFC 7515 section 4.1.11). The signature itself is left to cjose.
+ * The three segments must be canonical base64url (or one token would have many spellings), the
+ * header must be JSON without duplicate keys that names HS256 (or the sender would choose how the
+ * shared key is used) and must not list extensions ("crit", RFC 7515 section 4.1.11). The
+ * signature itself is left to cjose.
  */
 
 #include "jose/jws.h"

@@ -1,8 +1,8 @@
 /*
  * jws_parts.c - three segments, none of them empty
  *
- * Refusing the empty ones here, once, stops both an unsigned token ("alg": "none" has an empty signature)
- * and a token without contents.
+ * Refusing the empty ones here, once, stops both an unsigned token ("alg": "none" has an empty
+ * signature) and a token without contents.
  */
 
 #include "jose/jws_parts.h"

@@ -163,7 +163,9 @@ static void test_malformed(void **state)
 	}
 }
 
-/* Every change of one byte of a good token must be noticed, spelling variants of base64 included. */
+/*
+ * Every change of one byte of a good token must be noticed, spelling variants of base64 included.
+ */
 static void test_every_byte_counts(void **state)
 {
 	_cleanup_(buf_done) struct buf token = BUF_INIT(JWS_MAX);

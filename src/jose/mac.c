@@ -1,8 +1,8 @@
 /*
  * mac.c - one call of OpenSSL each
  *
- * With the algorithms of the default provider and buffers of the right size the calls cannot fail; if they
- * do, no answer is safe and the program stops.
+ * With the algorithms of the default provider and buffers of the right size the calls cannot
+ * fail; if they do, no answer is safe and the program stops.
  */
 
 #include "jose/mac.h"

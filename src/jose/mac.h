@@ -17,5 +17,8 @@ void digest_sha1(struct str data, uint8_t out[SHA1_SIZE]); /* for UUIDv5 only */
 void digest_sha256(struct str data, uint8_t out[SHA256_SIZE]);
 void hmac_sha256(struct str key, struct str data, uint8_t out[HMAC_SHA256_SIZE]);
 
-/* HMAC with the SHA-512/256 of FIPS 180-4, which is not a truncated HMAC-SHA-512 (protocol.md 3.2). */
+/*
+ * HMAC with the SHA-512/256 of FIPS 180-4, which is not a truncated HMAC-SHA-512 (protocol.md
+ * 3.2).
+ */
 void hmac_sha512_256(struct str key, struct str data, uint8_t out[HMAC_SHA512_256_SIZE]);

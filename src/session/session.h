@@ -36,4 +36,5 @@ struct session *session_new(const struct session_facts *facts) MUST_CHECK;
 struct session *session_ref(struct session *s);
 void session_unref(struct session *s); /* NULL is ignored */
 
+/* From expires_unix on. */
 bool session_is_expired(const struct session *s, int64_t now_unix);

@@ -31,8 +31,9 @@ int session_token_issue(struct str shared_key, const struct session_token *token
 			struct err *e);
 
 /*
- * Checks the signature and reads session_id ("jti", must be there), user_id ("oid", else "sub") and idp_id. exp, nbf,
- * iss and aud are not looked at. The rest of *ret is zeroed; strings are copied to the arena.
+ * Checks the signature and reads session_id ("jti", must be there), user_id ("oid", else "sub")
+ * and idp_id. exp, nbf, iss and aud are not looked at. The rest of *ret is zeroed; strings are
+ * copied to the arena.
  */
 int session_token_read(struct str shared_key, struct str text, struct arena *arena,
 		       struct session_token *ret, struct err *e);

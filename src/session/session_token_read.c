@@ -1,8 +1,9 @@
 /*
- * session_token_read.c - apart from session_token.c: jansson and base/json.h both have a json_string()
+ * session_token_read.c - apart from session_token.c: jansson and base/json.h both have a
+ * json_string()
  *
- * databroker_server_version may exceed what jansson takes for an integer, so numbers, of which nothing is
- * needed here, are decoded as reals.
+ * databroker_server_version may exceed what jansson takes for an integer, so numbers, of which
+ * nothing is needed here, are decoded as reals.
  */
 
 #include "session/session_token.h"

@@ -1,8 +1,10 @@
 /*
- * signed_url.c - the MAC covers the canonical form, so a verifier need not see the signer's spelling
+ * signed_url.c - the MAC covers the canonical form, so a verifier need not see the signer's
+ * spelling
  *
- * Signing and verifying build the same text, base "?" canonical query, and append both times to it for
- * the MAC. The scheme is not known to a verifier behind a TLS listener; it is always https.
+ * Signing and verifying build the same text, base "?" canonical query, and append both times to
+ * it for the MAC. The scheme is not known to a verifier behind a TLS listener; it is always
+ * https.
  */
 
 #include "session/signed_url.h"
@@ -155,7 +157,10 @@ static int check_times(const struct stamps *stamps, int64_t now_unix, struct err
 	return 0;
 }
 
-/* Nothing of what was received may shift the borders between the parts of the text that is signed. */
+/*
+ * Nothing of what was received may shift the borders between the parts of the text that is
+ * signed.
+ */
 static int check_parts(struct str authority, struct str path, struct err *e)
 {
 	struct authority ignored;

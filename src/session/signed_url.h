@@ -16,15 +16,17 @@
 #define SIGNED_URL_LEEWAY_S   60
 
 /*
- * Appends base "?" canonical query of params + pomerium_issued, pomerium_expiry, pomerium_signature.
- * base is scheme://host/path without a query; parameters of these three names in params are replaced.
+ * Appends base "?" canonical query of params + pomerium_issued, pomerium_expiry,
+ * pomerium_signature. base is scheme://host/path without a query; parameters of these three names
+ * in params are replaced.
  */
 int signed_url_sign(struct str key, struct str base, const struct query *params, int64_t now_unix,
 		    struct buf *out, struct err *e);
 
 /*
- * Verifies what a client asked for: "https://" authority path "?" query. path is in its escaped form as
- * received. On success *ret has all parameters but the three of the signature, unescaped in the arena.
+ * Verifies what a client asked for: "https://" authority path "?" query. path is in its escaped
+ * form as received. On success *ret has all parameters but the three of the signature, unescaped
+ * in the arena.
  */
 int signed_url_verify(struct str key, struct str authority, struct str path, struct str query,
 		      int64_t now_unix, struct arena *arena, struct query *ret, struct err *e);

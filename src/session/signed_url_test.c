@@ -86,7 +86,9 @@ static void test_validate_vectors(void **state)
 		int rc;
 
 		vectors_base64(vector, "key_base64", &key);
-		/* One vector has a byte that url_parse() refuses; cut by hand, as a server would. */
+		/*
+		 * One vector has a byte that url_parse() refuses; cut by hand, as a server would.
+		 */
 		struct str rest = vectors_str(vector, "url");
 		struct str authority;
 		assert_true(str_starts_with(rest, STR("https://")));

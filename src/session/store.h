@@ -6,9 +6,11 @@
  * Today in memory: sharded, one mutex each, no I/O and no callback under it.
  *
  * Threads    Any.
- * Limits     STORE_SESSIONS_PER_USER_MAX per user: the oldest goes; STORE_SESSIONS_MAX in all: a new login is refused.
+ * Limits     STORE_SESSIONS_PER_USER_MAX per user: the oldest goes; STORE_SESSIONS_MAX in all: a
+ *            new login is refused.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +29,10 @@ void store_free(struct store *store);
 /* Random per store; goes into tokens (databroker_server_version). Below 2^63. */
 uint64_t store_server_version(const struct store *store);
 
-/* Keeps a reference and gives the record its version, so it is put once. ERR_LIMIT when the store is full. */
+/*
+ * Keeps a reference and gives the record its version, so it is put once. ERR_LIMIT when the store
+ * is full.
+ */
 int store_put_session(struct store *store, struct session *session, struct err *e);
 
 /* A reference to the live record, or NULL. An expired record is not found. */

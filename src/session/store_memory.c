@@ -2,9 +2,9 @@
  * store_memory.c - shards for looking up, one index for everything that changes
  *
  * A lookup takes the mutex of one shard and nothing else. Whoever adds or removes a record holds
- * the mutex of the index during the whole change and takes those of the shards below it, one at a time;
- * so the records of a user are counted right, and the two views never disagree for another writer. Logins
- * are rare next to lookups, which never wait for the index.
+ * the mutex of the index during the whole change and takes those of the shards below it, one at a
+ * time; so the records of a user are counted right, and the two views never disagree for another
+ * writer. Logins are rare next to lookups, which never wait for the index.
  *
  * A user's records are in a list in the order of their logins.
  */

@@ -1,8 +1,9 @@
 /*
- * fuzz_session_token.c - an input is taken as a token, then as the payload of one that is signed right
+ * fuzz_session_token.c - an input is taken as a token, then as the payload of one that is signed
+ * right
  *
- * Properties: no token is accepted that was not signed here; a signed payload comes back as it was; a
- * token that was read names a session, and issued again it is read the same.
+ * Properties: no token is accepted that was not signed here; a signed payload comes back as it
+ * was; a token that was read names a session, and issued again it is read the same.
  */
 
 #include <assert.h>

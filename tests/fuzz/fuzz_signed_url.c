@@ -1,8 +1,8 @@
 /*
  * fuzz_signed_url.c - an input is the URL that a client asks for, without its scheme
  *
- * Properties: nobody without the key gets a URL accepted that was not signed with it; what is signed
- * here is accepted here with the same parameters, and not after a change of its last byte.
+ * Properties: nobody without the key gets a URL accepted that was not signed with it; what is
+ * signed here is accepted here with the same parameters, and not after a change of its last byte.
  */
 
 #include <assert.h>

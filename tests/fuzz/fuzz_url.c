@@ -2,7 +2,8 @@
  * fuzz_url.c - URLs, authorities and query strings
  *
  * Properties: a URL that was accepted is the sum of its parts, an authority that was accepted is
- * accepted again as such, and the canonical form of a query is its own canonical form and says the same.
+ * accepted again as such, and the canonical form of a query is its own canonical form and says
+ * the same.
  */
 
 #include <assert.h>

@@ -6,7 +6,7 @@ import pytest
 
 from lib.certs import Authority
 from lib.client import Client
-from lib.gateway import DOMAIN, Gateway, base_config
+from lib.gateway import DOMAIN, Gateway, base_config, write_config
 from lib.process import CLIENT, GATEWAY, Process
 from lib.services import Postgres, Redis, Sshd, Upstream
 from lib.users import DEMO, EVERYBODY
@@ -74,9 +74,9 @@ class GatewayFactory:
         return {key: value for key, value in config.items() if value is not None}
 
     def __call__(self, *routes, users=EVERYBODY, descriptors=None, **settings):
-        name = f"pomerium{len(self.started)}"
-        gateway = Gateway(self.directory, self.config(list(routes), users, **settings), self.authority.ca,
-                          descriptors, name)
+        path = self.directory / f"pomerium{len(self.started)}.yaml"
+        write_config(path, self.config(list(routes), users, **settings))
+        gateway = Gateway(path, self.authority.ca, descriptors)
         self.started.append(gateway)
         return gateway
 

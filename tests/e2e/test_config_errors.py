@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from lib.gateway import Gateway, run_gateway, tcp_route
+from lib.net import connect_bytes
 
 ROUTE = tcp_route("redis", 6379)
 
@@ -204,27 +205,12 @@ def test_a_removed_key_is_an_error(start, config):
     assert "client_ca" in start(config)
 
 
-def test_the_example_of_the_manual(tmp_path, make_gateway, authority, certificate):
+def test_the_example_of_the_manual(tmp_path, make_gateway, authority):
     """As it stands, only completed by what any gateway needs."""
     path = tmp_path / "manual.yaml"
     rest = {key: value for key, value in make_gateway.config([]).items() if key != "routes"}
     path.write_text(MANUAL + "".join(f"{key}: {json.dumps(value)}\n" for key, value in rest.items()))
-
-    class Manual(Gateway):
-        def __init__(self):
-            from lib.gateway import GATEWAY
-            from lib.logs import Log
-            from lib.process import Process
-
-            self.ca = authority.ca
-            Process.__init__(self, "manual", tmp_path, [GATEWAY, "--config", path])
-            self.log = Log(self.stdout_path)
-            self.port = self._wait_for_port()
-
-    gateway = Manual()
-    assert gateway.is_serving()
+    gateway = Gateway(path, authority.ca)
     with gateway.open("x") as connection:
-        from lib.net import connect_bytes
-
         assert connection.ask(connect_bytes("redis.corp.example.com:6379")).status == 302
     assert gateway.stop() == 0

@@ -32,23 +32,9 @@ def made(tmp_path):
     return directory
 
 
-def start(directory, tmp_path):
+def start(directory, name="made", **environ):
     """A gateway with the configuration as init made it."""
-    text = (directory / "config.yaml").read_text()
-
-    class Made(Gateway):
-        def __init__(self):
-            from lib.gateway import GATEWAY
-            from lib.logs import Log
-            from lib.process import Process
-
-            self.ca = directory / "ca.pem"
-            Process.__init__(self, "made", tmp_path, [GATEWAY, "--config", directory / "config.yaml"])
-            self.log = Log(self.stdout_path)
-            self.port = self._wait_for_port()
-
-    assert "shared_secret" in text
-    return Made()
+    return Gateway(directory / "config.yaml", directory / "ca.pem", env=environment(**environ), name=name)
 
 
 def test_init_makes_what_it_says(made):
@@ -59,7 +45,7 @@ def test_init_makes_what_it_says(made):
 
 
 def test_the_configuration_works(made, tmp_path):
-    gateway = start(made, tmp_path)
+    gateway = start(made)
     assert gateway.is_serving()
     token = obtain_token(gateway, "redis", DEMO)
     assert gateway.connect("redis", token=token).status in (200, 503)  # by whether a Redis runs on its usual port
@@ -118,7 +104,7 @@ def test_a_generated_password_is_shown_once_and_works(tmp_path):
     assert done.returncode == 0, done.stderr
     password = re.search(r"[Pp]assword[^:]*: (\S+)", done.stdout)[1]
     assert len(password) >= 16
-    gateway = start(directory, tmp_path)
+    gateway = start(directory)
     assert obtain_token(gateway, "redis", User(DEMO.email, password))
     assert gateway.stop() == 0
 
@@ -206,7 +192,7 @@ def test_users_made_by_command_can_log_in(users, made, tmp_path):
 
     user("add", new.email, password=new.password)
     user("passwd", DEMO.email, password="changed password")
-    gateway = start(made, tmp_path)
+    gateway = start(made)
     assert obtain_token(gateway, "redis", new)
     assert obtain_token(gateway, "redis", User(DEMO.email, "changed password"))
     page = Browser(gateway.ca).log_in(sign_in_url(gateway, "redis"), DEMO, stop_at="http://127.0.0.1")
@@ -241,34 +227,22 @@ def test_version_and_help():
         assert run_gateway(command, "--help").returncode == 0
 
 
-def test_state_directory(made, tmp_path, authority):
+def test_state_directory(made, tmp_path):
     """Missing secrets are made once and kept, not invented anew at every start."""
-    from lib.gateway import GATEWAY
-    from lib.logs import Log
-    from lib.process import Process
-
     config = made / "config.yaml"
     lines = config.read_text().splitlines(keepends=True)
     config.write_text("".join(line for line in lines if "_secret:" not in line))
     state = tmp_path / "state"
 
-    def start_with_state(name):
-        class Stateful(Gateway):
-            def __init__(self):
-                self.ca = made / "ca.pem"
-                Process.__init__(self, name, tmp_path, [GATEWAY, "--config", config],
-                                 env=environment(STATE_DIRECTORY=state, HOME=tmp_path))
-                self.log = Log(self.stdout_path)
-                self.port = self._wait_for_port()
+    def kept():
+        return {path.name: (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in state.rglob("*_secret*")}
 
-        return Stateful()
-
-    first = start_with_state("first")
+    first = start(made, "first", STATE_DIRECTORY=state, HOME=tmp_path)
     assert str(state) in first.stdout_text() + first.stderr_text()
     assert first.stop() == 0
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    kept = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file()}
-    assert kept and all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in state.rglob("*") if path.is_file())
-    second = start_with_state("second")
-    assert {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file()} == kept
+    made_first = kept()
+    assert made_first and all(mode == 0o600 for _, mode in made_first.values())
+    second = start(made, "second", STATE_DIRECTORY=state, HOME=tmp_path)
     assert second.stop() == 0
+    assert kept() == made_first

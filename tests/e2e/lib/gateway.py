@@ -8,7 +8,7 @@ import subprocess
 
 from lib.logs import Log
 from lib.net import Connection, connect_bytes, request_bytes
-from lib.process import GATEWAY, Process, eventually
+from lib.process import GATEWAY, Process, eventually, run
 
 DOMAIN = "demo.localhost"
 SHARED_KEY = bytes(range(32))
@@ -42,15 +42,19 @@ def base_config(certificate, key, users, routes):
     }
 
 
+def write_config(path, config):
+    path.write_text(json.dumps(config, indent=2))
+    path.chmod(0o600)
+    return path
+
+
 class Gateway(Process):
-    def __init__(self, directory, config, ca, descriptors=None, name="pomerium"):
+    """Started with a configuration file; its output goes beside the file, named like it."""
+
+    def __init__(self, config_path, ca, descriptors=None, env=None, name=None):
         self.ca = ca
-        self.directory = directory
-        self.config_path = directory / f"{name}.yaml"
-        self.config_path.write_text(json.dumps(config, indent=2))
-        self.config_path.chmod(0o600)
         super().__init__(
-            name, directory, [GATEWAY, "--config", self.config_path],
+            name or config_path.stem, config_path.parent, [GATEWAY, "--config", config_path], env=env,
             preexec=_descriptor_limit(descriptors) if descriptors else None,
         )
         self.log = Log(self.stdout_path)
@@ -113,8 +117,6 @@ def _descriptor_limit(count):
 
 def run_gateway(*arguments, timeout=30, **options):
     """The gateway program to its end, for what must fail or only prints."""
-    from lib.process import run
-
     try:
         return run(GATEWAY, *arguments, timeout=timeout, **options)
     except subprocess.TimeoutExpired as e:

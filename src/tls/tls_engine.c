@@ -61,7 +61,7 @@ static enum tls_step fail_ssl(struct tls_stream *ts)
 		ts->is_plain_http = true;
 		ts->wire.is_deaf = true;
 	}
-	tls_err_failure(&e, ts->ssl, str_from(ts->name));
+	tls_err_failure(&e, ts->ssl, str_from(ts->name), ts->state == TLS_HANDSHAKE);
 	return tls_fail(ts, &e);
 }
 

@@ -156,19 +156,19 @@ static int describe_untrusted(struct err *e, const SSL *ssl, struct str name)
 		       STR_FMT(name), X509_verify_cert_error_string(result), text);
 }
 
-static int describe_alert(struct err *e, const SSL *ssl, int alert)
+static int describe_alert(struct err *e, int alert, bool is_handshake)
 {
 	const char *text = find_text(alert_texts, ARRAY_LEN(alert_texts), alert);
 
 	if (!text)
 		text = SSL_alert_desc_string_long(alert);
 	return err_set(e, ERR_TLS, "%s: %s",
-		       SSL_is_init_finished(ssl) ? "the peer ended the connection with a TLS alert"
-						 : "the peer refused the handshake",
+		       is_handshake ? "the peer refused the handshake"
+				    : "the peer ended the connection with a TLS alert",
 		       text);
 }
 
-int tls_err_failure(struct err *e, const SSL *ssl, struct str name)
+int tls_err_failure(struct err *e, const SSL *ssl, struct str name, bool is_handshake)
 {
 	const char *outermost = "unknown failure";
 	unsigned long code;
@@ -187,7 +187,8 @@ int tls_err_failure(struct err *e, const SSL *ssl, struct str name)
 			if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
 				return describe_untrusted(e, ssl, name);
 			if (reason > SSL_AD_REASON_OFFSET)
-				return describe_alert(e, ssl, reason - SSL_AD_REASON_OFFSET);
+				return describe_alert(e, reason - SSL_AD_REASON_OFFSET,
+						      is_handshake);
 		}
 		text = ERR_reason_error_string(code);
 		if (text)

@@ -6,6 +6,8 @@
  * Every function here leaves the queue of the calling thread empty.
  */
 
+#include <stdbool.h>
+
 #include <openssl/ssl.h>
 
 #include "base/err.h"
@@ -18,7 +20,7 @@ int tls_err_openssl(struct err *e, enum err_kind kind, const char *format, ...) 
 
 /* Why a handshake, read or write of ssl failed, with ERR_TLS. name is the server's name as the client knows it,
  * empty on the server side. Returns -1. */
-int tls_err_failure(struct err *e, const SSL *ssl, struct str name);
+int tls_err_failure(struct err *e, const SSL *ssl, struct str name, bool is_handshake);
 
 /* The queue says that the first bytes of the peer were plain HTTP. Does not change the queue. */
 bool tls_err_is_plain_http(void);

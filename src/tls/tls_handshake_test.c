@@ -359,22 +359,28 @@ static void test_addresses_are_not_sent_as_names(void **state)
 static void test_no_common_version(void **state)
 {
 	const struct fixture *f = *state;
+	struct tls_config *client = test_client_config(&f->ca,
+						       NULL); /* without a session to resume */
 	struct test_link link;
 
-	test_link_open(&link, &(struct test_link_options){ f->server, f->client, "a.example",
+	test_link_open(&link, &(struct test_link_options){ f->server, client, "a.example",
 							   TLS1_1_VERSION, NULL });
+	/* the suites of the config are none of TLS 1.1 */
+	assert_int_equal(
+		SSL_set_cipher_list(test_engine(link.client.stream)->ssl, "ALL:@SECLEVEL=0"), 1);
 	assert_false(test_link_handshake(&link));
 	expect_error(&link.server, ERR_TLS, "the peer offers no common TLS version");
 	expect_error(&link.client, ERR_TLS, "the peer refused the handshake: no common version");
 	assert_false(tls_stream_got_plain_http(link.server.stream));
 	test_link_done(&link);
 
-	test_link_open(&link, &(struct test_link_options){ f->server, f->client, "a.example",
+	test_link_open(&link, &(struct test_link_options){ f->server, client, "a.example",
 							   TLS1_2_VERSION, NULL });
 	test_set_version(link.server.stream, TLS1_3_VERSION);
 	assert_false(test_link_handshake(&link));
 	expect_error(&link.client, ERR_TLS, "no common version");
 	test_link_done(&link);
+	tls_config_unref(client);
 }
 
 static void test_suites_of_tls12(void **state)
@@ -393,11 +399,11 @@ static void test_suites_of_tls12(void **state)
 	const struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct tls_config *client = test_client_config(&f->ca, NULL);
 		struct test_link link;
 
-		test_link_open(&link,
-			       &(struct test_link_options){ f->server, f->client, "a.example",
-							    TLS1_2_VERSION, NULL });
+		test_link_open(&link, &(struct test_link_options){ f->server, client, "a.example",
+								   TLS1_2_VERSION, NULL });
 		assert_int_equal(
 			SSL_set_cipher_list(test_engine(link.client.stream)->ssl, cases[i].suite),
 			1);
@@ -405,6 +411,7 @@ static void test_suites_of_tls12(void **state)
 		if (!cases[i].is_agreed)
 			expect_error(&link.server, ERR_TLS, "no common cipher suite");
 		test_link_done(&link);
+		tls_config_unref(client);
 	}
 }
 

@@ -279,6 +279,6 @@ int h1_body_decode(struct h1_body *b, struct str data, size_t *ret_consumed, str
 	case H1_BODY_UNTIL_END:
 		return decode_until_end(data, ret_consumed, out, e);
 	}
-	assert(!"a body kind");
+	assert(false); /* every kind was handled */
 	return -1;
 }

@@ -414,7 +414,7 @@ static void on_due(struct timer *timer)
 	case H1_CLOSED:
 		break;
 	}
-	assert(!"a state with a timer");
+	assert(false); /* these states have no timer */
 }
 
 /* ---- the owner's side ---- */

@@ -14,8 +14,10 @@
  * Ownership  Takes the stream. The owner closes with h1_server_close() or is told by on_closed, after which the
  *            server is gone.
  * Threads    One loop.
- * Limits     HTTP_HEAD_MAX, HTTP_HEADERS_MAX, HTTP_BODY_MAX; the head must be complete head_timeout_ms after the
- *            connection began or, on a kept connection, after its first byte; idle_timeout_ms between requests.
+ * Limits     HTTP_HEAD_MAX, HTTP_HEADERS_MAX, HTTP_BODY_MAX. The head must be complete head_timeout_ms
+ *            after the connection began or, on a kept connection, after its first byte; the body the same
+ *            time after the head; idle_timeout_ms between requests. A peer that takes nothing of an answer
+ *            for 30 seconds is cut off.
  */
 
 #include "base/buf.h"
@@ -31,7 +33,7 @@ struct loop;
 struct h1_server;
 
 struct h1_server_events {
-	/* A request. It is valid until it has been answered. Answer now or later, once. */
+	/* A request, valid until it was answered or the server closed. Answer now or later, once. */
 	void (*on_request)(void *arg, const struct http_request *request);
 	/* What came is no request (400, 408, 413, 431). Answer it with h1_server_respond(): the connection will be
 	 * closed after that. */
@@ -57,7 +59,8 @@ void h1_server_respond(struct h1_server *s, const struct http_response *response
 /*
  * Answers a CONNECT with success: fills ret_head with the response head (no body framing headers, RFC 9110
  * section 9.3.6), to be sent first, and ret_early with what the client sent after its request; gives the stream
- * away and frees the server. on_closed will not run.
+ * away and frees the server. Both buffers are initialised here. The caller names the stream's next owner.
+ * on_closed will not run.
  */
 struct stream *h1_server_take_tunnel(struct h1_server *s, const struct http_response *response,
 				     struct buf *ret_head, struct buf *ret_early);

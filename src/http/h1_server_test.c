@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "http/h1_server_fixture.h"
 #include "io/loop.h"
+#include "tests/support/h1_server_fixture.h"
 
 #define DATE  "x-test: 1\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
 #define GET_X "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "http/h1_server_fixture.h"
 #include "io/loop.h"
+#include "tests/support/h1_server_fixture.h"
 
 #define DATE    "date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
 #define CONNECT "CONNECT db.example:22 HTTP/1.1\r\nHost: db.example:22\r\n\r\n"

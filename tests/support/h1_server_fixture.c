@@ -1,4 +1,4 @@
-#include "http/h1_server_fixture.h"
+#include "tests/support/h1_server_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

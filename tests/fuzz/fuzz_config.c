@@ -1,0 +1,55 @@
+/*
+ * fuzz_config.c - configuration text loads, or is refused with a reason
+ *
+ * Read as YAML and as JSON. Properties: exactly the refused have an error, its place is inside the text, and what
+ * was accepted keeps the promises of config.h.
+ */
+
+#include <assert.h>
+
+#include "config/config.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_routes(const struct config *config)
+{
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct config_route *route = &config->routes[i];
+
+		assert(route->name_count > 0 && route->target_count > 0);
+		for (size_t n = 0; n < route->name_count; n++)
+			assert(route->names[n].host.len > 0);
+		for (size_t n = 0; n < route->target_count; n++) {
+			assert(route->targets[n].host.len > 0 && route->targets[n].port > 0);
+			assert(route->targets[n].is_weighted == (route->targets[n].weight > 0));
+		}
+		assert(!route->allow_public_unauthenticated_access ||
+		       !route->allow_any_authenticated_user);
+	}
+}
+
+static void check(struct str text, const char *name)
+{
+	struct config *config = NULL;
+	struct report report = { 0 };
+	struct err e = { 0 };
+	int result = config_parse(text, name, &config, &report, &e);
+
+	assert((result == 0) == (config != NULL));
+	assert((result == 0) == (report.error_count == 0));
+	assert(result == 0 || e.text[0]);
+	for (size_t i = 0; i < report.count; i++)
+		assert(report.problems[i].text[0]);
+	if (config) {
+		assert(config->cookie_expire_s > 0 && config->workers <= CONFIG_WORKERS_MAX);
+		check_routes(config);
+	}
+	config_free(config);
+	report_done(&report);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(str_of(data, size), "fuzz.yaml");
+	check(str_of(data, size), "fuzz.json");
+	return 0;
+}

@@ -64,6 +64,9 @@ static struct str first_segment(struct str path)
 
 static int invalid_destination(struct str text, const char *why, struct err *e)
 {
+	if (!str_is_printable_ascii(text))
+		return err_set(e, ERR_CONFIG,
+			       "invalid destination: it holds unprintable characters");
 	return err_set(e, ERR_CONFIG, "invalid destination \"%.*s\": %s",
 		       STR_FMT(str_first(text, 200)), why);
 }

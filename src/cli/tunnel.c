@@ -104,7 +104,8 @@ void tunnel_explain(const struct gateway *gateway, int status, const struct http
 	text = buf_take_string(&particulars);
 	switch (tunnel_classify(status)) {
 	case TUNNEL_UNAUTHENTICATED:
-		err_set(ret, ERR_PROTOCOL, "not logged in: %s asks for a login to %s%s", name,
+		err_set(ret, ERR_PROTOCOL, "not logged in: %s %s %s%s", name,
+			status == 401 ? "does not accept the login for" : "asks for a login to",
 			target, text);
 		break;
 	case TUNNEL_UNAUTHORIZED:

@@ -6,8 +6,9 @@
 #include "io/loop.h"
 
 /*
- * WRITING -> READING_HEAD -> READING_BODY -> DONE, driven like the server: one step function per state, run from the
- * loop only. Interim responses (1xx) are skipped. A request that cannot be written at all fails from the first turn.
+ * WRITING -> READING_HEAD -> READING_BODY -> DONE, driven like the server: one step function per
+ * state, run from the loop only. Interim responses (1xx) are skipped. A request that cannot be
+ * written at all fails from the first turn.
  */
 
 /* A server may send this many 1xx heads before the response. */

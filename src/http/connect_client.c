@@ -6,8 +6,9 @@
 #include "io/loop.h"
 
 /*
- * WRITING -> READING -> DONE, run from the loop only. The body of a refusal is not read: nothing in it is needed, and the
- * connection ends anyway. With 200 the received bytes behind the head are the tunnel's first, whatever framing the head claims.
+ * WRITING -> READING -> DONE, run from the loop only. The body of a refusal is not read: nothing
+ * in it is needed, and the connection ends anyway. With 200 the received bytes behind the head
+ * are the tunnel's first, whatever framing the head claims.
  */
 
 enum connect_state { CONNECT_WRITING, CONNECT_READING, CONNECT_DONE };

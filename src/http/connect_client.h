@@ -3,11 +3,13 @@
 /*
  * connect_client.h - the client side of CONNECT (RFC 9110 section 9.3.6, protocol.md 1.1)
  *
- * Sends CONNECT with Host and the headers given (User-Agent among them); reads one response head. 200 and nothing else opens the
- * tunnel: the stream is handed over together with bytes that came after the head. Any other status is reported with its head
- * (1xx included: they are not skipped), and the stream is closed.
+ * Sends CONNECT with Host and the headers given (User-Agent among them); reads one response head.
+ * 200 and nothing else opens the tunnel: the stream is handed over together with bytes that came
+ * after the head. Any other status is reported with its head (1xx included: they are not
+ * skipped), and the stream is closed.
  *
- * Ownership  Takes the stream. The operation belongs to the caller until on_done has run or it was cancelled.
+ * Ownership  Takes the stream. The operation belongs to the caller until on_done has run or it
+ *            was cancelled.
  */
 
 #include "base/buf.h"

@@ -4,8 +4,9 @@
 #include "http/http_chars.h"
 
 /*
- * Reading is lenient about what browsers really send (other software's cookies may be anything), writing is strict: a
- * name, value or attribute that could break out of its place is refused and the output stays as it was.
+ * Reading is lenient about what browsers really send (other software's cookies may be anything),
+ * writing is strict: a name, value or attribute that could break out of its place is refused and
+ * the output stays as it was.
  */
 
 #define CLEAR_EXPIRES_AGO_S 3600

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "http/http.h"
 
-/* The first cookie of that name in all Cookie headers; false if there is none. A view into the header. */
+/* The first cookie of that name in all Cookie headers, a view into them; false if there is none. */
 bool cookie_get(const struct http_headers *headers, struct str name, struct str *ret_value);
 
 struct set_cookie {

@@ -6,9 +6,10 @@
 #include "http/http_chars.h"
 
 /*
- * Chunked framing is a state machine over bytes; content is copied in runs. Of the grammar of RFC 9112 section 7.1
- * everything is checked and nothing but the sizes is used: extensions and trailers are bounded and dropped. Blanks behind a
- * chunk size are refused, although some accept them: they are how requests are smuggled.
+ * Chunked framing is a state machine over bytes; content is copied in runs. Of the grammar of RFC
+ * 9112 section 7.1 everything is checked and nothing but the sizes is used: extensions and
+ * trailers are bounded and dropped. Blanks behind a chunk size are refused, although some accept
+ * them: they are how requests are smuggled.
  */
 
 #define CHUNK_DIGITS_MAX    16

@@ -8,8 +8,9 @@
 #include "io/stream.h"
 
 /*
- * Reads go through a block borrowed from the loop and only what arrived is kept, so a connection that waits for its
- * next byte owns no input buffer. The bytes are wiped in the block: it is lent to others, and heads carry credentials.
+ * Reads go through a block borrowed from the loop and only what arrived is kept, so a connection
+ * that waits for its next byte owns no input buffer. The bytes are wiped in the block: it is lent
+ * to others, and heads carry credentials.
  */
 
 void h1_input_init(struct h1_input *in)

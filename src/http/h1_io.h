@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * h1_io.h - what both ends of HTTP/1.1 share between a stream and the pure parsers; for this module only
+ * h1_io.h - what both ends of HTTP/1.1 share between a stream and the pure parsers; for this
+ * module only
  */
 
 #include <sys/types.h>
@@ -16,7 +17,7 @@
 struct loop;
 struct stream;
 
-/* Received bytes; a complete head is moved to a place of its own, so that views into it stay where they are. */
+/* Received bytes. A complete head is moved to a place of its own: views into it stay valid. */
 struct h1_input {
 	struct buf received;
 	struct buf head;
@@ -26,7 +27,7 @@ struct h1_input {
 
 void h1_input_init(struct h1_input *in);
 
-/* Forgets the head and what was parsed from it; received bytes stay, their memory only if there are any. */
+/* Forgets the head and what was parsed from it. Received bytes stay; empty memory does not. */
 void h1_input_next(struct h1_input *in);
 
 /* Releases everything, wiped: heads carry credentials. */

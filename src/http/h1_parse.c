@@ -6,8 +6,9 @@
 #include "http/http_chars.h"
 
 /*
- * A head is cut into lines, every byte is checked against the grammar, and only then the rules between fields are
- * applied (one Host, framing, the form of the target). What two parsers on a path could read differently is refused.
+ * A head is cut into lines, every byte is checked against the grammar, and only then the rules
+ * between fields are applied (one Host, framing, the form of the target). What two parsers on a
+ * path could read differently is refused.
  */
 
 /* ---- lines and headers ---- */
@@ -236,7 +237,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* version SP 3DIGIT [SP reason]: servers that leave the last blank out with the reason are too many to refuse. */
+/* version SP 3DIGIT [SP reason]: too many servers leave the last blank out to refuse them. */
 static int parse_status_line(struct str line, struct h1_response_head *r, struct err *e)
 {
 	size_t blank = str_find(line, ' ');

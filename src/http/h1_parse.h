@@ -3,9 +3,10 @@
 /*
  * h1_parse.h - HTTP/1.1 message heads and bodies, pure (RFC 9112)
  *
- * Strict: CRLF only, no bare CR or LF, no NUL or other control bytes, no obs-fold, no blanks around names, no '_' in
- * request header names, one Host, at most one Content-Length (identical repetitions are refused as well), never
- * Content-Length together with Transfer-Encoding. Refuse, never repair.
+ * Strict: CRLF only, no bare CR or LF, no NUL or other control bytes, no obs-fold, no blanks
+ * around names, no '_' in request header names, one Host, at most one Content-Length (identical
+ * repetitions are refused as well), never Content-Length together with Transfer-Encoding. Refuse,
+ * never repair.
  */
 
 #include <stdbool.h>
@@ -31,7 +32,7 @@ enum h1_scan {
 	H1_SCAN_BAD,       /* 400 */
 };
 
-/* data is everything received so far; only what is new is looked at. Leading CRLFs are not skipped. */
+/* data is everything received so far; only what is new is looked at. Leading CRLFs are refused. */
 enum h1_scan h1_scan(struct h1_scanner *scanner, struct str data, size_t *ret_head_len,
 		     struct err *e);
 
@@ -65,8 +66,9 @@ int h1_body_of_response(struct h1_body *b, struct str method, const struct h1_re
 			struct err *e);
 
 /*
- * Takes the framing off: consumes from data, appends content to out (its maximum bounds the body: ERR_LIMIT).
- * Returns 0 and how much was consumed; is_complete tells the end. Trailers are read and dropped.
+ * Takes the framing off: consumes from data, appends content to out (its maximum bounds the body:
+ * ERR_LIMIT). Returns 0 and how much was consumed; is_complete tells the end. Trailers are read
+ * and dropped.
  */
 int h1_body_decode(struct h1_body *b, struct str data, size_t *ret_consumed, struct buf *out,
 		   struct err *e);

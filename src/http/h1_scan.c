@@ -3,9 +3,10 @@
 #include "http/http_chars.h"
 
 /*
- * The scanner is a state machine over bytes, so that a head that trickles in costs one look per byte and a
- * peer that speaks something else (a TLS hello, a bare LF, a folded line) is refused at the first byte that shows it.
- * Its verdict does not depend on how the bytes were cut. h1_parse.c does not rely on it for anything but the length.
+ * The scanner is a state machine over bytes, so that a head that trickles in costs one look per
+ * byte and a peer that speaks something else (a TLS hello, a bare LF, a folded line) is refused
+ * at the first byte that shows it. Its verdict does not depend on how the bytes were cut.
+ * h1_parse.c does not rely on it for anything but the length.
  */
 
 enum scan_state {

@@ -8,19 +8,20 @@
 #include "io/loop.h"
 
 /*
- * One state, one step function per state, one driver. The driver runs only from the loop (a stream event, a later-call,
- * never from inside a call of the owner), goes from step to step until one must wait, and gives the loop back after
- * DRIVE_STEPS_MAX steps, so that a client that pipelines without pause does not starve the others.
+ * One state, one step function per state, one driver. The driver runs only from the loop (a
+ * stream event, a later-call, never from inside a call of the owner), goes from step to step
+ * until one must wait, and gives the loop back after DRIVE_STEPS_MAX steps, so that a client that
+ * pipelines without pause does not starve the others.
  *
  *	          .------------------------------------------.
  *	          v                                          |
- *	IDLE -> HEAD -> [CONTINUE ->] BODY -> ANSWERING -> WRITING -> SHUTTING -> LINGERING -> CLOSED
+ *	IDLE -> HEAD -> [CONTINUE ->] BODY -> ANSWERING -> WRITING -> SHUTTING -> LINGERING
  *	          |                    |                     ^
  *	          '--------------------'----> REFUSING ------'
  *
- * A new connection begins in HEAD: its first request has head_timeout_ms, of which nothing is given back while it is
- * silent. While an ordinary request is ANSWERING nothing is read (that is backpressure); while a CONNECT is, what comes
- * is kept, which also shows a client that has gone.
+ * A new connection begins in HEAD: its first request has head_timeout_ms, of which nothing is
+ * given back while it is silent. While an ordinary request is ANSWERING nothing is read (that is
+ * backpressure); while a CONNECT is, what comes is kept, which also shows a client that has gone.
  */
 
 #define DRIVE_STEPS_MAX  64

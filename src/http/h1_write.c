@@ -6,8 +6,8 @@
 #include "http/http_chars.h"
 
 /*
- * Responses are the program's own words, so an unclean header is a bug and asserted. Requests carry what users typed and
- * what caches hold, so there it is an error.
+ * Responses are the program's own words, so an unclean header is a bug and asserted. Requests
+ * carry what users typed and what caches hold, so there it is an error.
  */
 
 static void append_header(struct buf *out, struct str name, struct str value)

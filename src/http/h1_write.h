@@ -23,7 +23,7 @@ struct h1_request_head {
 	bool close;      /* write "Connection: close" */
 };
 
-/* Fails, with out unchanged in length, if a part (some come from the user) does not fit into a head. */
+/* Fails, leaving out as long as it was, if a part (users type some) does not fit into a head. */
 int h1_write_request(struct buf *out, const struct h1_request_head *request, struct err *e);
 
 enum h1_response_kind {

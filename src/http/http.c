@@ -6,8 +6,9 @@
 #include "http/http_chars.h"
 
 /*
- * Lookups in a parsed head are linear: heads are short and bounded, and order matters. Accept is read range by range
- * with one cursor; only the best match so far is remembered, so nothing is sorted or allocated.
+ * Lookups in a parsed head are linear: heads are short and bounded, and order matters. Accept is
+ * read range by range with one cursor; only the best match so far is remembered, so nothing is
+ * sorted or allocated.
  */
 
 bool http_is_token(struct str s)

@@ -58,9 +58,10 @@ struct http_response {
 const char *http_status_text(int status);
 
 /*
- * Which of the offered media types an Accept header prefers (protocol.md 2.8, policy-language.md 3.1):
- * ranges by q descending, then by specificity, then in the order of the header; the first that matches
- * one of the offered wins, and if it matches several, the first of those. Parameters but q only count for
- * specificity. Returns the index, or -1 if none matches, the header is broken, or it is empty.
+ * Which of the offered media types an Accept header prefers (protocol.md 2.8, policy-language.md
+ * 3.1): ranges by q descending, then by specificity, then in the order of the header; the first
+ * that matches one of the offered wins, and if it matches several, the first of those. Parameters
+ * but q only count for specificity. Returns the index, or -1 if none matches, the header is
+ * broken, or it is empty.
  */
 int http_accept_prefers(struct str accept, const struct str *offered, size_t offered_count);

@@ -1,8 +1,9 @@
 /*
  * fuzz_h1_body.c - the body decoder
  *
- * The first byte chooses the framing, the rest is the body. Property: verdict, content and consumed bytes do not depend on how
- * the bytes were cut, and the content never exceeds the maximum.
+ * The first byte chooses the framing, the rest is the body. Property: verdict, content and
+ * consumed bytes do not depend on how the bytes were cut, and the content never exceeds the
+ * maximum.
  */
 
 #include <assert.h>

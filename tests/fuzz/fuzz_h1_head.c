@@ -1,8 +1,8 @@
 /*
  * fuzz_h1_head.c - heads of requests and responses
  *
- * Properties: the verdict of the scanner does not depend on how the bytes were cut, every view of a parsed head lies in
- * the head (or is a constant), and what is accepted holds no control bytes.
+ * Properties: the verdict of the scanner does not depend on how the bytes were cut, every view of
+ * a parsed head lies in the head (or is a constant), and what is accepted holds no control bytes.
  */
 
 #include <assert.h>

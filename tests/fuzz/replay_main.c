@@ -1,8 +1,9 @@
 /*
  * replay_main.c - runs a fuzz target over every file of the folders given
  *
- * Turns a corpus into a regression test without a fuzzing engine. A missing or empty folder fails: a test that runs
- * nothing must not pass. Each input lies in memory of exactly its size, so that the address sanitizer sees a read behind it.
+ * Turns a corpus into a regression test without a fuzzing engine. A missing or empty folder
+ * fails: a test that runs nothing must not pass. Each input lies in memory of exactly its size,
+ * so that the address sanitizer sees a read behind it.
  */
 
 #include <dirent.h>

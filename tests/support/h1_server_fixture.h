@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * h1_server_fixture.h - a server over a stream in memory, a client end for the test, and a diary of the events
+ * h1_server_fixture.h - a server over a stream in memory, a client end for the test, and a diary
+ * of the events
  */
 
 #include "base/buf.h"

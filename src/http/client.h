@@ -4,8 +4,7 @@
  * client.h - one request and its response over a stream the caller opened
  *
  * Ownership  Takes the stream; closes it when done. The operation belongs to the caller until on_done
- *            has run or
- *            http_client_cancel() was called.
+ *            has run or http_client_cancel() was called.
  * Errors     Only through on_done: ERR_TIMEOUT, ERR_LIMIT, ERR_PROTOCOL, or what the stream said.
  */
 

@@ -16,9 +16,9 @@
  *            after which the server is gone.
  * Threads    One loop.
  * Limits     HTTP_HEAD_MAX, HTTP_HEADERS_MAX, HTTP_BODY_MAX. The head must be complete
- *            head_timeout_ms after the connection began or, on a kept connection, after its first byte; the body
- *            the same time after the head; idle_timeout_ms between requests. A peer that takes
- *            nothing of an answer for 30 seconds is cut off.
+ *            head_timeout_ms after the connection began or, on a kept connection, after its
+ *            first byte; the body the same time after the head; idle_timeout_ms between requests.
+ *            A peer that takes nothing of an answer for 30 seconds is cut off.
  */
 
 #include "base/buf.h"

@@ -1,0 +1,307 @@
+/*
+ * config_test.c - good files: defaults, values, secrets, certificates, users, examples
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "config/config_test_support.h"
+
+#define SECRET_TEXT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define OTHER_TEXT  "//////////////////////////////////////////8="
+
+struct folder {
+	char path[64];
+};
+
+static int folder_setup(void **state)
+{
+	struct folder *folder = mem_alloc(sizeof(*folder));
+
+	(void)snprintf(folder->path, sizeof(folder->path), "/tmp/config_test.XXXXXX");
+	assert_non_null(mkdtemp(folder->path));
+	*state = folder;
+	return 0;
+}
+
+static int folder_teardown(void **state)
+{
+	struct folder *folder = *state;
+	static const char *const names[] = { "secret", "cert.pem", "key.pem", "users.yaml",
+					     "c.json" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);
+		(void)unlink(path); /* not every test makes every file */
+	}
+	assert_int_equal(rmdir(folder->path), 0);
+	mem_free(folder);
+	return 0;
+}
+
+static void write_file(const struct folder *folder, const char *name, const char *text)
+{
+	char path[128];
+	struct err e;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	assert_int_equal(file_create(path, str_from(text), 0600, &e), 0);
+}
+
+/* Every % in the text stands for the folder. */
+static struct config *parse_in(const struct folder *folder, const char *text, const char *expected)
+{
+	struct buf full = BUF_INIT(10000);
+	char *report;
+
+	for (; *text; text++)
+		if (*text == '%')
+			(void)buf_append_str(&full, str_from(folder->path));
+		else
+			(void)buf_append_char(&full, *text);
+	struct config *config = parse_text(buf_view(&full), "c.yaml", &report);
+	assert_string_equal(report, expected);
+	assert_non_null(config);
+	mem_free(report);
+	buf_done(&full);
+	return config;
+}
+
+static struct config *parse_good(const char *text)
+{
+	static const struct folder nowhere = { "" };
+
+	return parse_in(&nowhere, text, "");
+}
+
+static void assert_str(struct str s, const char *expected)
+{
+	assert_int_equal(s.len, strlen(expected));
+	if (s.len)
+		assert_memory_equal(s.at, expected, s.len);
+}
+
+static void test_defaults(void **state)
+{
+	static const char *const texts[] = { "", "{}\n", "# nothing\n", "routes:\npolicy: ~\n" };
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct config *config = parse_good(texts[i]);
+
+		assert_int_equal(addr_port(&config->address), 443);
+		assert_int_equal(config->workers, 0);
+		assert_int_equal(config->cookie_expire_s, 14 * 3600);
+		assert_int_equal(config->log_level, LOG_INFO);
+		assert_int_equal(config->idp_provider, CONFIG_IDP_NONE);
+		assert_int_equal(config->redirect_whitelist.count, 1);
+		assert_str(config->redirect_whitelist.items[0], "localhost");
+		assert_str(config->authenticate_service_url, "");
+		assert_false(config->has_shared_secret || config->has_cookie_secret);
+		assert_int_equal(config->key_pair_count + config->user_count + config->route_count,
+				 0);
+		config_free(config);
+	}
+}
+
+static void test_values(void **state)
+{
+	struct config *config = parse_good(
+		"ADDRESS: 127.0.0.1:8443\n"
+		"Workers: '4'\n"
+		"cookie_expire: 1h30m\n"
+		"log_level: debug\n"
+		"authenticate_service_url: https://login.test:8443/\n"
+		"programmatic_redirect_domain_whitelist: localhost,a.test\n");
+	char address[ADDR_TEXT_MAX];
+
+	addr_format(&config->address, address);
+	assert_string_equal(address, "127.0.0.1:8443");
+	assert_int_equal(config->workers, 4);
+	assert_int_equal(config->cookie_expire_s, 5400);
+	assert_int_equal(config->log_level, LOG_DEBUG);
+	assert_str(config->authenticate_service_url, "https://login.test:8443");
+	assert_int_equal(config->redirect_whitelist.count, 2);
+	assert_str(config->redirect_whitelist.items[1], "a.test");
+	config_free(config);
+
+	config = parse_good("programmatic_redirect_domain_whitelist: []\naddress: 127.0.0.1\n"
+			    "cookie_expire: 2000000000\n");
+	assert_int_equal(config->redirect_whitelist.count, 0);
+	assert_int_equal(addr_port(&config->address), 443);
+	assert_int_equal(config->cookie_expire_s, 2);
+	config_free(config);
+}
+
+static void assert_secret(const uint8_t secret[CONFIG_SECRET_SIZE], bool is_counting)
+{
+	for (unsigned i = 0; i < CONFIG_SECRET_SIZE; i++)
+		assert_int_equal(secret[i], is_counting ? i : 0xff);
+}
+
+static void test_secrets(void **state)
+{
+	write_file(*state, "secret", SECRET_TEXT "\r\n\n");
+	struct config *config = parse_in(
+		*state, "shared_secret: " SECRET_TEXT "\ncookie_secret: " OTHER_TEXT "\n", "");
+
+	assert_true(config->has_shared_secret && config->has_cookie_secret);
+	assert_secret(config->shared_secret, true);
+	assert_secret(config->cookie_secret, false);
+	config_free(config);
+
+	/* the file wins */
+	config = parse_in(*state, "shared_secret: " OTHER_TEXT "\nshared_secret_file: %/secret\n",
+			  "");
+	assert_true(config->has_shared_secret);
+	assert_false(config->has_cookie_secret);
+	assert_secret(config->shared_secret, true);
+	config_free(config);
+}
+
+static void test_certificates(void **state)
+{
+	write_file(*state, "cert.pem", "-----BEGIN CERTIFICATE-----\n");
+	write_file(*state, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
+	struct config *config = parse_in(*state,
+					 "certificate: Q0VS\n"
+					 "certificate_key: |\n"
+					 "  S0\n"
+					 "  VZ\n"
+					 "certificate_file: %/cert.pem\n"
+					 "certificate_key_file: %/key.pem\n"
+					 "certificates:\n"
+					 "  - cert: %/cert.pem\n"
+					 "    key: %/key.pem\n",
+					 "");
+
+	assert_int_equal(config->key_pair_count, 3);
+	assert_str(config->key_pairs[0].certificate_pem, "CER");
+	assert_str(config->key_pairs[0].key_pem, "KEY");
+	assert_string_equal(config->key_pairs[0].origin, "c.yaml:1:14: certificate");
+	assert_str(config->key_pairs[1].certificate_pem, "-----BEGIN CERTIFICATE-----\n");
+	assert_str(config->key_pairs[1].key_pem, "-----BEGIN PRIVATE KEY-----\n");
+	assert_string_equal(config->key_pairs[1].origin, "c.yaml:5:19: certificate_file");
+	assert_str(config->key_pairs[2].key_pem, "-----BEGIN PRIVATE KEY-----\n");
+	assert_string_equal(config->key_pairs[2].origin, "c.yaml:8:11: certificates[0]");
+	config_free(config);
+}
+
+static void test_users(void **state)
+{
+	write_file(*state, "users.yaml",
+		   "- email: bob@b.test\n  disabled: true\n  groups: eng\n"
+		   "  password_hash: $2b$12$abcdefghijklmnopqrstuv\n");
+	struct config *config = parse_in(*state,
+					 "idp_provider: local\n"
+					 "local_users_file: %/users.yaml\n"
+					 "local_users:\n"
+					 "  - email: Alice@A.test\n"
+					 "    name: Alice\n"
+					 "    id: u-1\n"
+					 "    groups: [eng, ops]\n"
+					 "    password_hash: $y$j9T$salt$hash\n",
+					 "");
+
+	assert_int_equal(config->idp_provider, CONFIG_IDP_LOCAL);
+	assert_int_equal(config->user_count, 2);
+	assert_str(config->users[0].email, "Alice@A.test");
+	assert_str(config->users[0].name, "Alice");
+	assert_str(config->users[0].id, "u-1");
+	assert_int_equal(config->users[0].groups.count, 2);
+	assert_str(config->users[0].groups.items[1], "ops");
+	assert_str(config->users[0].password_hash, "$y$j9T$salt$hash");
+	assert_false(config->users[0].disabled);
+	assert_int_equal(config->users[0].at.line, 4);
+	assert_str(config->users[1].email, "bob@b.test");
+	assert_true(config->users[1].disabled);
+	assert_non_null(strstr(config->users[1].at.file, "/users.yaml"));
+	config_free(config);
+}
+
+/* A problem in the other file is told with the other file's name. */
+static void test_bad_users_file(void **state)
+{
+	const struct folder *folder = *state;
+	char text[256];
+	char expected[256];
+	char *report;
+
+	write_file(folder, "users.yaml",
+		   "- email: a@b.test\n  password_hash: $6$salt$hash\n"
+		   "- email: A@b.test\n  password_hash: $6$salt$hash\n");
+	(void)snprintf(text, sizeof(text), "local_users_file: %s/users.yaml\n", folder->path);
+	(void)snprintf(expected, sizeof(expected),
+		       "E %s/users.yaml:3:10: [1].email: A@b.test is there already, in "
+		       "%s/users.yaml:1\n",
+		       folder->path, folder->path);
+	assert_null(parse_text(str_from(text), "c.yaml", &report));
+	assert_string_equal(report, expected);
+	mem_free(report);
+}
+
+static void test_json_file(void **state)
+{
+	const struct folder *folder = *state;
+	char path[128];
+	struct report report = { 0 };
+	struct config *config = NULL;
+	struct err e = { 0 };
+
+	write_file(folder, "c.json",
+		   "{\n\t\"policy\": [{\"from\": \"tcp+https://a.test:1\", \"to\": "
+		   "[\"tcp://b.test:2\"]}],\n\t\"workers\": 2\n}\n");
+	(void)snprintf(path, sizeof(path), "%s/c.json", folder->path);
+	if (config_load(path, &config, &report, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(report.count, 0);
+	assert_int_equal(config->route_count, 1);
+	assert_int_equal(config->workers, 2);
+	config_free(config);
+	report_done(&report);
+}
+
+static void test_anchors(void **state)
+{
+	struct config *config = parse_good("routes:\n"
+					   "  - &base\n"
+					   "    from: tcp+https://a.test:1\n"
+					   "    to: tcp://b.test:2\n"
+					   "    allowed_users: &team [a@a.test, b@a.test]\n"
+					   "  - <<: *base\n"
+					   "    from: tcp+https://a.test:2\n"
+					   "  - from: tcp+https://a.test:3\n"
+					   "    to: tcp://b.test:3\n"
+					   "    allowed_users: *team\n");
+
+	assert_int_equal(config->route_count, 3);
+	assert_int_equal(config->routes[1].names[0].port, 2);
+	assert_int_equal(config->routes[1].targets[0].port, 2);
+	assert_int_equal(config->routes[1].allowed_users.count, 2);
+	assert_int_equal(config->routes[2].allowed_users.count, 2);
+	config_free(config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test_setup_teardown(test_secrets, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_certificates, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_users, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_users_file, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_json_file, folder_setup, folder_teardown),
+		cmocka_unit_test(test_anchors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,75 @@
+#pragma once
+
+/*
+ * options.h - every setting there is, and the plain structs that the supported ones are read into
+ *
+ * Nothing here has been checked beyond its type; config.c, routes.c, users.c and key_files.c turn it into a struct config.
+ */
+
+#include "config/schema.h"
+#include "config/value.h"
+
+struct options {
+	const char *file; /* its name, for problems that have no place in it */
+	struct text_value address;
+	struct number_value workers;
+
+	struct records_value certificates; /* struct certificate_options */
+	struct text_value certificate;
+	struct text_value certificate_key;
+	struct text_value certificate_file;
+	struct text_value certificate_key_file;
+
+	struct text_value shared_secret;
+	struct text_value shared_secret_file;
+	struct text_value cookie_secret;
+	struct text_value cookie_secret_file;
+
+	struct text_value authenticate_service_url;
+	struct text_value idp_provider;
+	struct records_value local_users; /* struct user_options */
+	struct text_value local_users_file;
+
+	struct duration_value cookie_expire;
+	struct list_value redirect_whitelist;
+	struct text_value log_level;
+
+	/* lists of routes, read by routes.c: what a route may hold depends on what kind of route it is */
+	const struct yaml_node *policy;
+	const struct yaml_node *routes;
+};
+
+struct certificate_options {
+	struct position at;
+	struct text_value cert;
+	struct text_value key;
+};
+
+struct user_options {
+	struct position at;
+	struct text_value email;
+	struct text_value name;
+	struct text_value id;
+	struct text_value password_hash;
+	struct list_value groups;
+	struct bool_value disabled;
+};
+
+struct route_options {
+	struct position at;
+	struct text_value from;
+	struct list_value to;
+	struct text_value name;
+	struct text_value description;
+	struct list_value allowed_users;
+	struct list_value allowed_domains;
+	struct list_value allowed_groups;
+	struct bool_value allow_any_authenticated_user;
+	struct bool_value allow_public_unauthenticated_access;
+};
+
+extern const struct schema options_schema;
+extern const struct schema certificate_schema;
+extern const struct schema user_schema;
+extern const struct schema route_schema;
+extern const struct schema runtime_flags_schema;

@@ -1,0 +1,183 @@
+/*
+ * options_route.c - every setting of a route that tunnels TCP, of a user and of a pair of files; and the switches
+ */
+
+#include "config/options.h"
+
+#include "config/option_rows.h"
+
+static void options_refuse_reply(struct loader *l, const struct value_path *path,
+				 const struct yaml_pair *pair, void *record)
+{
+	if (pair->value->kind != YAML_NULL)
+		loader_key_error(l, path, pair->at, "does not work on a TCP route; use to");
+}
+
+/* The reference knows that this key was removed only under routes. */
+static void options_refuse_header(struct loader *l, const struct value_path *path,
+				  const struct yaml_pair *pair, void *record)
+{
+	const struct value_path *list = path->up ? path->up->up : NULL;
+
+	if (list && str_equal(list->key, STR("routes")))
+		loader_key_error(l, path, pair->at, "is no longer supported");
+	else
+		loader_key_warning(l, path, pair->at, "is no longer supported and is ignored");
+}
+
+static const struct setting route_settings[] = {
+	READ("allow_any_authenticated_user", BOOL, struct route_options,
+	     allow_any_authenticated_user, NULL, "everybody who is logged in"),
+	READ("allow_public_unauthenticated_access", BOOL, struct route_options,
+	     allow_public_unauthenticated_access, NULL, "everybody, without login"),
+	KNOWN("allow_spdy", BOOL, NO_EFFECT, NULL, "SPDY upgrades"),
+	KNOWN("allow_upgrades", LIST, NO_EFFECT, NULL, "further HTTP upgrade types"),
+	KNOWN("allow_websockets", BOOL, NO_EFFECT, NULL, "websockets"),
+	READ("allowed_domains", LIST, struct route_options, allowed_domains, NULL,
+	     "users whose e-mail address is in one of these domains"),
+	READ("allowed_groups", LIST, struct route_options, allowed_groups, NULL,
+	     "members of one of these groups"),
+	KNOWN("allowed_idp_claims", ANY, REFUSED, NULL, "users with one of these claims"),
+	READ("allowed_users", LIST, struct route_options, allowed_users, NULL,
+	     "users by e-mail address or id"),
+	KNOWN("bearer_token_format", TEXT, REFUSED, "default",
+	      "how bearer tokens of programs are verified"),
+	KNOWN("circuit_breaker_thresholds", ANY, LATER, NULL, "limits of the upstream"),
+	KNOWN("cors_allow_preflight", BOOL, NO_EFFECT, NULL, "let CORS preflight requests pass"),
+	KNOWN("depends_on", LIST, LATER, NULL, "hosts to log in to first"),
+	READ("description", TEXT, struct route_options, description, NULL, "for people"),
+	KNOWN("enable_google_cloud_serverless_authentication", BOOL, NO_EFFECT, NULL,
+	      "credentials for HTTP upstreams"),
+	READ("from", TEXT, struct route_options, from, NULL,
+	     "what clients ask for: tcp+https://host:port"),
+	KNOWN("health_checks", ANY, LATER, NULL, "health checks of the upstream"),
+	KNOWN("healthy_panic_threshold", NUMBER, LATER, "50", "when health is ignored"),
+	KNOWN("host_path_regex_rewrite_pattern", TEXT, NO_EFFECT, NULL, "Host header"),
+	KNOWN("host_path_regex_rewrite_substitution", TEXT, NO_EFFECT, NULL, "Host header"),
+	KNOWN("host_rewrite", TEXT, NO_EFFECT, NULL, "Host header"),
+	KNOWN("host_rewrite_header", TEXT, NO_EFFECT, NULL, "Host header"),
+	KNOWN("identity_providers", LIST, REFUSED, NULL, "issuers of workload identities"),
+	KNOWN("idle_timeout", DURATION, LATER, "0", "cut a silent tunnel"),
+	KNOWN("idp_access_token_allowed_audiences", LIST, LATER, NULL,
+	      "audiences of access tokens"),
+	KNOWN("idp_client_id", TEXT, REFUSED, NULL, "OAuth client of this route"),
+	KNOWN("idp_client_secret", TEXT, REFUSED, NULL, "OAuth client of this route"),
+	KNOWN("jwt_issuer_format", TEXT, NO_EFFECT, NULL, "iss of the identity assertion"),
+	KNOWN("kubernetes_service_account_token", TEXT, LATER, NULL, "Kubernetes"),
+	KNOWN("kubernetes_service_account_token_file", TEXT, LATER, NULL, "Kubernetes"),
+	KNOWN("load_balancing_policy", TEXT, LATER, "round_robin",
+	      "how one of several upstreams is chosen"),
+	KNOWN("logo_url", TEXT, NO_EFFECT, NULL, "picture for listings"),
+	KNOWN("mcp", ANY, LATER, NULL, "MCP"),
+	READ("name", TEXT, struct route_options, name, NULL, "for people, listings and metrics"),
+	KNOWN("outlier_detection", ANY, LATER, NULL, "take failing upstreams out"),
+	KNOWN("pass_identity_headers", BOOL, NO_EFFECT, NULL,
+	      "send the identity assertion upstream"),
+	KNOWN("path", TEXT, NO_EFFECT, NULL, "path to match"),
+	KNOWN("policy", ANY, REFUSED, NULL, "who may, in the policy language"),
+	KNOWN("prefix", TEXT, NO_EFFECT, NULL, "path prefix to match"),
+	KNOWN("prefix_rewrite", TEXT, NO_EFFECT, NULL, "path"),
+	KNOWN("preserve_host_header", BOOL, NO_EFFECT, NULL, "Host header"),
+	PARSED("redirect", options_refuse_reply, NULL, "answer with a redirect (HTTP routes)"),
+	KNOWN("regex", TEXT, NO_EFFECT, NULL, "path to match"),
+	KNOWN("regex_priority_order", NUMBER, NO_EFFECT, NULL, "order of matching"),
+	KNOWN("regex_rewrite_pattern", TEXT, NO_EFFECT, NULL, "path"),
+	KNOWN("regex_rewrite_substitution", TEXT, NO_EFFECT, NULL, "path"),
+	KNOWN("remove_request_headers", LIST, NO_EFFECT, NULL, "headers"),
+	PARSED("response", options_refuse_reply, NULL,
+	       "answer with a fixed response (HTTP routes)"),
+	KNOWN("rewrite_response_headers", ANY, NO_EFFECT, NULL, "headers"),
+	KNOWN("session_recording", ANY, LATER, NULL, "record sessions"),
+	PARSED("set_authorization_header", options_refuse_header, NULL, "removed"),
+	KNOWN("set_request_headers", ANY, NO_EFFECT, NULL, "headers"),
+	KNOWN("set_response_headers", ANY, NO_EFFECT, NULL, "headers"),
+	KNOWN("show_error_details", BOOL, NO_EFFECT, NULL, "explain refusals on pages"),
+	KNOWN("sub_policies", ANY, REFUSED, NULL, "further policies"),
+	KNOWN("timeout", DURATION, LATER, "0", "longest tunnel"),
+	KNOWN("tls_client_cert", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_client_cert_file", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_client_key", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_client_key_file", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_custom_ca", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_custom_ca_file", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_downstream_client_ca", TEXT, REFUSED, NULL,
+	      "client certificates for this route, inline"),
+	KNOWN("tls_downstream_client_ca_file", TEXT, REFUSED, NULL,
+	      "client certificates for this route"),
+	KNOWN("tls_downstream_server_name", TEXT, LATER, NULL, "further name of the route's host"),
+	KNOWN("tls_server_name", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_skip_verify", BOOL, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_upstream_allow_renegotiation", BOOL, NO_EFFECT, NULL, "upstream TLS"),
+	KNOWN("tls_upstream_server_name", TEXT, NO_EFFECT, NULL, "upstream TLS"),
+	READ("to", TARGETS, struct route_options, to, NULL,
+	     "where it is: tcp://host:port, or a list"),
+	KNOWN("tunnel_reauthorization", TEXT, LATER, "close",
+	      "close tunnels that are no longer allowed"),
+	KNOWN("upstream_tunnel", ANY, LATER, NULL, "reverse tunnels"),
+};
+
+const struct schema route_schema = {
+	.settings = route_settings,
+	.count = ARRAY_LEN(route_settings),
+	.record_size = sizeof(struct route_options),
+};
+
+static const struct setting user_settings[] = {
+	READ("email", TEXT, struct user_options, email, NULL, "e-mail address; needed, and unique"),
+	READ("name", TEXT, struct user_options, name, NULL, "for people"),
+	READ("id", TEXT, struct user_options, id, NULL,
+	     "does not change; derived from the e-mail address if missing"),
+	READ("password_hash", TEXT, struct user_options, password_hash, NULL,
+	     "in the form of crypt(3)"),
+	READ("groups", LIST, struct user_options, groups, NULL, "names of groups"),
+	READ("disabled", BOOL, struct user_options, disabled, "false", "may not log in"),
+};
+
+const struct schema user_schema = {
+	.settings = user_settings,
+	.count = ARRAY_LEN(user_settings),
+	.record_size = sizeof(struct user_options),
+	.record_at = offsetof(struct user_options, at),
+	.has_position = true,
+};
+
+static const struct setting certificate_settings[] = {
+	READ("cert", TEXT, struct certificate_options, cert, NULL,
+	     "PEM file with the certificate chain"),
+	READ("key", TEXT, struct certificate_options, key, NULL, "PEM file with the private key"),
+};
+
+const struct schema certificate_schema = {
+	.settings = certificate_settings,
+	.count = ARRAY_LEN(certificate_settings),
+	.record_size = sizeof(struct certificate_options),
+	.record_at = offsetof(struct certificate_options, at),
+	.has_position = true,
+};
+
+static const struct setting runtime_flags[] = {
+	KNOWN("add_extra_metrics_labels", BOOL, LATER, "true", "metrics"),
+	KNOWN("allow_any_sign_out_redirect_uri", BOOL, LATER, "false", "sign-out"),
+	KNOWN("authorize_use_synced_data", BOOL, LATER, "true", "session store"),
+	KNOWN("config_hot_reload", BOOL, LATER, "true", "watch the configuration file"),
+	KNOWN("debug_admin_endpoints", BOOL, LATER, "false", "profiling"),
+	KNOWN("envoy_resource_manager", BOOL, LATER, "true", "overload protection"),
+	KNOWN("grpc_databroker_keepalive", BOOL, LATER, "true", "session store"),
+	KNOWN("match_any_incoming_port", BOOL, REFUSED, "true",
+	      "a name without port stands for all ports"),
+	KNOWN("mcp", BOOL, LATER, "true", "MCP"),
+	KNOWN("mcp_dynamic_client_registration", BOOL, LATER, "false", "MCP"),
+	KNOWN("pomerium_jwt_endpoint", BOOL, LATER, "false", "identity assertion"),
+	KNOWN("refresh_session_at_id_token_expiration", BOOL, LATER, "true", "sessions"),
+	KNOWN("routes_portal", BOOL, LATER, "true", "list of routes"),
+	KNOWN("set_envoy_concurrency_to_go_max_procs", BOOL, LATER, "true", "threads"),
+	KNOWN("ssh_allow_direct_tcpip", BOOL, LATER, "false", "SSH"),
+	KNOWN("ssh_routes_portal", BOOL, LATER, "false", "SSH"),
+	KNOWN("ssh_upstream_tunnel", BOOL, LATER, "false", "SSH"),
+};
+
+/* None is read in this release: the rows tell what asking for something else than the default means. */
+const struct schema runtime_flags_schema = {
+	.settings = runtime_flags,
+	.count = ARRAY_LEN(runtime_flags),
+};

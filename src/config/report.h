@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * report.h - everything that is wrong with a configuration, at once
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+
+#define REPORT_PROBLEMS_MAX 200
+
+enum report_severity {
+	REPORT_ERROR,   /* the configuration is refused */
+	REPORT_WARNING, /* it is used all the same: unknown keys, settings that have no effect yet */
+};
+
+struct position {
+	const char *file; /* borrowed from the report or the configuration; NULL: not from a file */
+	unsigned line;    /* from 1 */
+	unsigned column;  /* from 1 */
+};
+
+struct report_problem {
+	enum report_severity severity;
+	char *text; /* "config.yaml:14:12: routes[2].timeout: \"30x\" is not a duration (30s, 5m, 1h)" */
+};
+
+struct report {
+	struct report_problem *problems;
+	size_t count; /* at most REPORT_PROBLEMS_MAX; further ones are only counted */
+	size_t error_count;
+	size_t warning_count;
+};
+
+void report_add(struct report *r, enum report_severity severity, struct position at,
+		const char *format, ...) PRINTF_LIKE(4, 5);
+void report_done(struct report *r);

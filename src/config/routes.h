@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * routes.h - the lists policy and routes, checked
+ *
+ * Private to the module. Problems go to the loader's report.
+ */
+
+#include "config/config.h"
+#include "config/loader.h"
+#include "config/options.h"
+
+/* Both lists in their order, into the configuration. */
+void routes_load(struct loader *l, const struct options *options, struct config *config);
+
+/* The kind of route a "from" asks for. */
+enum route_kind {
+	ROUTE_TCP,
+	ROUTE_LATER, /* a kind that exists but that this release does not have */
+	ROUTE_INVALID,
+};
+
+enum route_kind route_kind_of(struct str from);
+
+/* The names a CONNECT may ask for (protocol.md 1.6.1). -1: reported. */
+int route_read_from(struct loader *l, const struct value_path *path, const struct text_value *from,
+		    struct arena *arena, struct config_route *route);
+
+/* The upstreams (configuration.md 6). -1: reported. */
+int route_read_to(struct loader *l, const struct value_path *path, const struct list_value *to,
+		  struct arena *arena, struct config_route *route);

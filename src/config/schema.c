@@ -1,0 +1,254 @@
+/*
+ * schema.c - walks a mapping: look the key up, obey its status, read it by its type
+ */
+
+#include "config/schema.h"
+
+#include "base/arena.h"
+
+#define SUGGESTION_DISTANCE_MAX 2
+#define SUGGESTION_KEY_MAX      63
+#define RECORDS_MAX             100000
+
+const struct setting *schema_find(const struct schema *schema, struct str key)
+{
+	for (size_t i = 0; i < schema->count; i++)
+		if (str_equal(key, str_from(schema->settings[i].key)))
+			return &schema->settings[i];
+	return NULL;
+}
+
+static size_t min_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance, one row at a time. */
+static size_t edit_distance(struct str a, struct str b)
+{
+	size_t row[SUGGESTION_KEY_MAX + 1];
+
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t change = diagonal + (a.at[i - 1] != b.at[j - 1]);
+
+			diagonal = row[j];
+			row[j] = min_of(change, min_of(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[b.len];
+}
+
+const char *schema_suggest(const struct schema *schema, struct str key)
+{
+	const char *best = NULL;
+	size_t best_distance = SUGGESTION_DISTANCE_MAX + 1;
+
+	if (key.len < 3 || key.len > SUGGESTION_KEY_MAX)
+		return NULL;
+	for (size_t i = 0; i < schema->count; i++) {
+		struct str candidate = str_from(schema->settings[i].key);
+
+		if (candidate.len > SUGGESTION_KEY_MAX)
+			continue;
+		size_t distance = edit_distance(key, candidate);
+		if (distance >= best_distance)
+			continue;
+		best_distance = distance;
+		best = schema->settings[i].key;
+	}
+	return best;
+}
+
+/* Values that ask for nothing: leaving the setting out would mean the same. */
+static bool is_harmless(const struct setting *setting, const struct yaml_node *node)
+{
+	bool is_true;
+
+	if (node->kind == YAML_NULL)
+		return true;
+	if (node->kind != YAML_SCALAR)
+		return node->count == 0;
+	if (str_is_empty(node->text))
+		return true;
+	if (setting->type == SETTING_BOOL && bool_parse(node->text, &is_true))
+		return is_true == (setting->default_text && setting->default_text[0] == 't');
+	return setting->default_text &&
+	       str_equal_nocase(node->text, str_from(setting->default_text));
+}
+
+static void report_unknown(struct loader *l, const struct value_path *path,
+			   const struct yaml_pair *pair, const struct schema *schema)
+{
+	const char *suggestion = schema_suggest(schema, pair->key);
+
+	if (suggestion)
+		loader_key_warning(l, path, pair->at,
+				   "is not a known setting and is ignored; did you mean %s?",
+				   suggestion);
+	else
+		loader_key_warning(l, path, pair->at, "is not a known setting and is ignored");
+}
+
+/* The readers have reported their problem when they return -1; the field then stays unset. */
+static void load_value(struct loader *l, const struct value_path *path,
+		       const struct yaml_pair *pair, const struct setting *setting, void *record)
+{
+	void *field = (char *)record + setting->offset;
+
+	switch (setting->type) {
+	case SETTING_TEXT:
+		(void)value_read_text(l, path, pair->value, field);
+		return;
+	case SETTING_BOOL:
+		(void)value_read_bool(l, path, pair->value, field);
+		return;
+	case SETTING_NUMBER:
+		(void)value_read_number(l, path, pair->value, field);
+		return;
+	case SETTING_DURATION:
+		(void)value_read_duration(l, path, pair->value, field);
+		return;
+	case SETTING_LIST:
+		(void)value_read_list(l, path, pair->value, field);
+		return;
+	case SETTING_TARGETS:
+		(void)value_read_list_whole(l, path, pair->value, field);
+		return;
+	case SETTING_RECORD:
+		schema_load(l, path, pair->value, setting->table, field);
+		return;
+	case SETTING_RECORDS:
+		schema_load_records(l, path, pair->value, setting->table, field);
+		return;
+	case SETTING_CUSTOM:
+		setting->parse(l, path, pair, record);
+		return;
+	case SETTING_ANY:
+		return;
+	}
+}
+
+static void load_setting(struct loader *l, const struct value_path *path,
+			 const struct yaml_pair *pair, const struct setting *setting, void *record)
+{
+	switch (setting->status) {
+	case SETTING_SUPPORTED:
+		load_value(l, path, pair, setting, record);
+		return;
+	case SETTING_NO_EFFECT:
+		return;
+	case SETTING_LATER:
+		if (!is_harmless(setting, pair->value))
+			loader_key_warning(l, path, pair->at,
+					   "is not supported yet and has no effect");
+		return;
+	case SETTING_REFUSED:
+		if (!is_harmless(setting, pair->value))
+			loader_key_error(l, path, pair->at, "is not supported yet");
+		return;
+	case SETTING_REMOVED:
+		loader_key_error(l, path, pair->at, "is no longer supported");
+		return;
+	}
+}
+
+/* At the top level "a.b: x" means "a: {b: x}". */
+static const struct setting *find_dotted(const struct schema *schema, struct str key)
+{
+	size_t dot = str_find(key, '.');
+
+	return dot < key.len ? schema_find(schema, str_first(key, dot)) : NULL;
+}
+
+static void load_dotted(struct loader *l, const struct value_path *path,
+			const struct yaml_pair *pair, const struct setting *setting, void *record)
+{
+	if (setting->status != SETTING_SUPPORTED) {
+		load_setting(l, path, pair, setting, record);
+		return;
+	}
+	struct yaml_pair inner = *pair;
+	size_t dot = str_find(pair->key, '.');
+	inner.key = str_from_pos(pair->key, dot + 1);
+	inner.written = str_from_pos(pair->written, dot + 1);
+
+	struct yaml_node mapping = {
+		.kind = YAML_MAPPING,
+		.at = pair->at,
+		.pairs = &inner,
+		.count = 1,
+		.weight = pair->value->weight + 1,
+	};
+	struct value_path outer = { .key = str_first(pair->key, dot) };
+	struct yaml_pair whole = *pair;
+	whole.value = &mapping;
+	load_value(l, &outer, &whole, setting, record);
+}
+
+void schema_load(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		 const struct schema *schema, void *record)
+{
+	if (node->kind == YAML_NULL)
+		return;
+	if (node->kind != YAML_MAPPING) {
+		loader_value_error(l, path, node->at, "must be a mapping (key: value)");
+		return;
+	}
+	for (size_t i = 0; i < node->count; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		struct value_path here = { .up = path, .key = pair->written };
+		const struct setting *setting = schema_find(schema, pair->key);
+		const struct setting *outer = setting || path ? NULL
+							      : find_dotted(schema, pair->key);
+
+		if (setting)
+			here.key = pair->key;
+		if (str_is_empty(here.key))
+			here.key = STR("\"\"");
+		if (setting)
+			load_setting(l, &here, pair, setting, record);
+		else if (outer)
+			load_dotted(l, &here, pair, outer, record);
+		else
+			report_unknown(l, &here, pair, schema);
+	}
+}
+
+void schema_load_records(struct loader *l, const struct value_path *path,
+			 const struct yaml_node *node, const struct schema *schema,
+			 struct records_value *ret)
+{
+	if (node->kind == YAML_NULL)
+		return;
+	if (node->kind != YAML_SEQUENCE) {
+		loader_value_error(l, path, node->at, "must be a list");
+		return;
+	}
+	if (node->count > RECORDS_MAX) {
+		loader_value_error(l, path, node->at, "has more than %d elements", RECORDS_MAX);
+		return;
+	}
+	ret->at = node->at;
+	ret->count = node->count;
+	if (node->count)
+		ret->items = arena_alloc_array(l->arena, node->count, schema->record_size);
+
+	for (size_t i = 0; i < node->count; i++) {
+		struct value_path item = { .up = path, .index = i };
+		char *record = (char *)ret->items + i * schema->record_size;
+
+		if (schema->has_position)
+			memcpy(record + schema->record_at, &node->items[i]->at,
+			       sizeof(struct position));
+		if (node->items[i]->kind == YAML_NULL)
+			loader_value_error(l, &item, node->items[i]->at, "must not be empty");
+		else
+			schema_load(l, &item, node->items[i], schema, record);
+	}
+}

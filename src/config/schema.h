@@ -1,0 +1,78 @@
+#pragma once
+
+/*
+ * schema.h - settings as tables: a mapping is read into a plain struct
+ *
+ * One row per key that exists, also for those this release does nothing with: the operator is told which is which.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/loader.h"
+#include "config/value.h"
+
+enum setting_status {
+	SETTING_SUPPORTED,
+	SETTING_NO_EFFECT, /* only means something for HTTP routes: accepted silently */
+	SETTING_LATER,     /* known; a warning says that it has no effect yet */
+	SETTING_REFUSED, /* known; ignoring it could let somebody in, so it is an error until it works */
+	SETTING_REMOVED, /* an error in the reference as well */
+};
+
+enum setting_type {
+	SETTING_TEXT,     /* struct text_value */
+	SETTING_BOOL,     /* struct bool_value */
+	SETTING_NUMBER,   /* struct number_value */
+	SETTING_DURATION, /* struct duration_value */
+	SETTING_LIST,     /* struct list_value */
+	SETTING_TARGETS,  /* struct list_value whose texts are not split at commas */
+	SETTING_RECORD,   /* a mapping with a table of its own, read into the struct at offset */
+	SETTING_RECORDS,  /* a list of such mappings: struct records_value */
+	SETTING_CUSTOM,   /* parse() */
+	SETTING_ANY,      /* not read in this release */
+};
+
+struct schema;
+
+struct setting {
+	const char *key;
+	enum setting_type type;
+	enum setting_status status;
+	const char *help; /* one line, for the reference manual */
+	const char
+		*default_text; /* NULL: unset. Setting it to this explicitly is never a problem */
+	size_t offset;         /* in the struct of the schema */
+	const struct schema *table; /* SETTING_RECORD, SETTING_RECORDS */
+	void (*parse)(struct loader *l, const struct value_path *path, const struct yaml_pair *pair,
+		      void *record);
+};
+
+struct schema {
+	const struct setting *settings;
+	size_t count;
+	size_t record_size;
+	size_t record_at; /* offset of a struct position in a record of a list; see has_position */
+	bool has_position;
+};
+
+struct records_value {
+	void *items;
+	size_t count;
+	struct position at;
+};
+
+/* Problems go to the report; what could be read is in the record. path is NULL at the top level. */
+void schema_load(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		 const struct schema *schema, void *record);
+
+/* A list of mappings. */
+void schema_load_records(struct loader *l, const struct value_path *path,
+			 const struct yaml_node *node, const struct schema *schema,
+			 struct records_value *ret);
+
+/* NULL if there is no such key. */
+const struct setting *schema_find(const struct schema *schema, struct str key);
+
+/* The key that was probably meant, or NULL. */
+const char *schema_suggest(const struct schema *schema, struct str key);

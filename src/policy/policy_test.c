@@ -1,0 +1,297 @@
+/*
+ * policy_test.c - the vectors for routes without policy language, and cases of our own for groups
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "policy/policy.h"
+#include "tests/vectors/vectors.h"
+
+static const char *outcome_name(enum policy_outcome outcome)
+{
+	switch (outcome) {
+	case POLICY_ALLOW:
+		return "allow";
+	case POLICY_LOGIN:
+		return "login";
+	case POLICY_DENY:
+		return "deny";
+	}
+	return "";
+}
+
+/* "a,b": the names are sorted because the enum is. */
+static void format_reasons(uint32_t reasons, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		if (reasons & 1u << i)
+			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "," : "",
+						policy_reason_name(i));
+}
+
+static void assert_reasons(uint32_t reasons, const char *expected)
+{
+	char text[256];
+
+	format_reasons(reasons, text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static struct config *parse_route(const json_t *route)
+{
+	json_t *file = json_pack("{s:[O]}", "routes", route);
+	char *text = json_dumps(file, 0);
+	struct report report = { 0 };
+	struct config *config = NULL;
+	struct err e = { 0 };
+
+	(void)config_parse(str_from(text), "vector.json", &config, &report, &e);
+	report_done(&report);
+	free(text);
+	json_decref(file);
+	return config;
+}
+
+static void read_session(const json_t *file, const json_t *vector, struct policy_input *input)
+{
+	const json_t *context = vectors_get(vector, "context");
+	const json_t *id = json_object_get(context, "session_id");
+
+	*input = (struct policy_input){ 0 };
+	if (!id)
+		return;
+	const json_t *session = vectors_get(vectors_get(file, "sessions"), json_string_value(id));
+	input->has_session = true;
+	input->user_id = vectors_str(session, "user_id");
+	input->email = vectors_str(session, "email");
+}
+
+static void assert_json_reasons(uint32_t reasons, const json_t *expected)
+{
+	char text[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < json_array_size(expected); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "," : "",
+					json_string_value(json_array_get(expected, i)));
+	assert_reasons(reasons, text);
+}
+
+static void check_vector(const json_t *file, const json_t *vector)
+{
+	const json_t *expect = vectors_get(vector, "expect");
+	struct config *config = parse_route(vectors_get(vector, "route"));
+
+	if (json_is_true(json_object_get(expect, "config_error"))) {
+		assert_null(config);
+		return;
+	}
+	assert_non_null(config);
+	assert_int_equal(config->route_count, 1);
+
+	struct policy *policy = policy_new(&config->routes[0]);
+	struct policy_input input;
+	struct decision d;
+	config_free(config); /* a policy keeps what it needs */
+	read_session(file, vector, &input);
+	policy_eval(policy, &input, &d);
+	assert_int_equal(d.allow, json_is_true(vectors_get(expect, "allow")));
+	assert_int_equal(d.deny, json_is_true(vectors_get(expect, "deny")));
+	assert_json_reasons(d.allow_reasons, vectors_get(expect, "allow_reasons"));
+	assert_json_reasons(d.deny_reasons, vectors_get(expect, "deny_reasons"));
+	assert_string_equal(outcome_name(d.outcome), vectors_str(expect, "outcome").at);
+	policy_free(policy);
+}
+
+static void test_vectors(void **state)
+{
+	json_t *file = vectors_load("policy_legacy.json");
+	const json_t *vectors = vectors_get(file, "vectors");
+
+	assert_int_equal(json_array_size(vectors), 13);
+	for (size_t i = 0; i < json_array_size(vectors); i++)
+		check_vector(file, json_array_get(vectors, i));
+	json_decref(file);
+}
+
+#define LIST(...)                                                                                  \
+	{                                                                                          \
+		.items = (const struct str[]){ __VA_ARGS__ },                                      \
+		.count = sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str)          \
+	}
+
+struct eval_case {
+	const char *name;
+	struct config_route route;
+	struct policy_input input;
+	const char *outcome;
+	const char *reasons;
+	const char *rule;
+};
+
+static const struct str eng_and_ops[] = { { "eng", 3 }, { "ops", 3 } };
+
+#define ALICE                                                                                      \
+	{                                                                                          \
+		.has_session = true, .user_id = { "u1", 2 }, .email = { "alice@acme.test", 15 },   \
+		.groups = eng_and_ops, .group_count = 2                                            \
+	}
+#define NO_POLICY                                                                                  \
+	{                                                                                          \
+		.allow_any_authenticated_user = false                                              \
+	}
+#define NAMELESS                                                                                   \
+	{                                                                                          \
+		.has_session = true                                                                \
+	}
+#define TWO_AT                                                                                     \
+	{                                                                                          \
+		.has_session = true, .user_id = { "u2", 2 }, .email = { "a@b.test@c.test", 15 }    \
+	}
+
+static void test_cases(void **state)
+{
+	const struct eval_case cases[] = {
+		{ "group of the user",
+		  { .allowed_groups = LIST(STR("hr"), STR("ops")) },
+		  ALICE,
+		  "allow",
+		  "groups-ok",
+		  "allowed_groups" },
+		{ "group of nobody",
+		  { .allowed_groups = LIST(STR("hr")) },
+		  ALICE,
+		  "deny",
+		  "groups-unauthorized",
+		  "" },
+		{ "groups compare whole",
+		  { .allowed_groups = LIST(STR("en"), STR("engine")) },
+		  ALICE,
+		  "deny",
+		  "groups-unauthorized",
+		  "" },
+		{ "groups compare by case",
+		  { .allowed_groups = LIST(STR("ENG")) },
+		  ALICE,
+		  "deny",
+		  "groups-unauthorized",
+		  "" },
+		{ "group without session",
+		  { .allowed_groups = LIST(STR("eng")) },
+		  { .groups = eng_and_ops, .group_count = 2 },
+		  "login",
+		  "user-unauthenticated",
+		  "" },
+		{ "first true setting is the rule",
+		  { .allowed_groups = LIST(STR("eng")), .allowed_users = LIST(STR("u1")) },
+		  ALICE,
+		  "allow",
+		  "groups-ok,user-ok",
+		  "allowed_groups" },
+		{ "false members lose their reasons",
+		  { .allowed_groups = LIST(STR("hr")), .allowed_users = LIST(STR("u1")) },
+		  ALICE,
+		  "allow",
+		  "user-ok",
+		  "allowed_users" },
+		{ "all false: all reasons",
+		  { .allowed_groups = LIST(STR("hr")),
+		    .allowed_users = LIST(STR("x")),
+		    .allowed_domains = LIST(STR("other.test")) },
+		  ALICE,
+		  "deny",
+		  "domain-unauthorized,email-unauthorized,groups-unauthorized,user-unauthorized",
+		  "" },
+		{ "e-mails compare by case",
+		  { .allowed_users = LIST(STR("Alice@acme.test")) },
+		  ALICE,
+		  "deny",
+		  "email-unauthorized,user-unauthorized",
+		  "" },
+		{ "no sub-domains",
+		  { .allowed_domains = LIST(STR("test"), STR("mail.acme.test")) },
+		  ALICE,
+		  "deny",
+		  "domain-unauthorized",
+		  "" },
+		{ "domain between first and second @",
+		  { .allowed_domains = LIST(STR("b.test")) },
+		  TWO_AT,
+		  "allow",
+		  "domain-ok",
+		  "allowed_domains" },
+		{ "domain behind the second @ does not count",
+		  { .allowed_domains = LIST(STR("c.test")) },
+		  TWO_AT,
+		  "deny",
+		  "domain-unauthorized",
+		  "" },
+		{ "session without user is not an authenticated user",
+		  { .allow_any_authenticated_user = true },
+		  NAMELESS,
+		  "deny",
+		  "user-unauthorized",
+		  "" },
+		{ "an empty entry matches nobody",
+		  { .allowed_users = LIST(STR("")), .allowed_domains = LIST(STR("")) },
+		  NAMELESS,
+		  "deny",
+		  "domain-unauthorized,email-unauthorized,user-unauthorized",
+		  "" },
+		{ "an empty entry does not let the anonymous in",
+		  { .allowed_users = LIST(STR("")) },
+		  { 0 },
+		  "login",
+		  "user-unauthenticated",
+		  "" },
+		{ "public",
+		  { .allow_public_unauthenticated_access = true },
+		  { 0 },
+		  "allow",
+		  "accept",
+		  "allow_public_unauthenticated_access" },
+		{ "no policy", NO_POLICY, ALICE, "deny", "", "" },
+		{ "no policy, nobody", NO_POLICY, { 0 }, "deny", "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct policy *policy = policy_new(&cases[i].route);
+		struct decision d;
+
+		print_message("%s\n", cases[i].name);
+		policy_eval(policy, &cases[i].input, &d);
+		assert_string_equal(outcome_name(d.outcome), cases[i].outcome);
+		assert_reasons(d.allow_reasons, cases[i].reasons);
+		assert_string_equal(d.rule, cases[i].rule);
+		assert_int_equal(d.allow, d.outcome == POLICY_ALLOW);
+		assert_false(d.deny);
+		assert_int_equal(d.deny_reasons, 0);
+		policy_free(policy);
+	}
+}
+
+static void test_reason_names_are_sorted(void **state)
+{
+	for (unsigned i = 1; i < REASON_COUNT; i++)
+		assert_true(strcmp(policy_reason_name(i - 1), policy_reason_name(i)) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_reason_names_are_sorted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

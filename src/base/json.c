@@ -126,7 +126,7 @@ void json_key(struct json_writer *w, struct str key)
 	w->needs_comma = false;
 }
 
-void json_string(struct json_writer *w, struct str value)
+void json_text(struct json_writer *w, struct str value)
 {
 	put_separator(w);
 	put_quoted(w, value);

@@ -28,7 +28,7 @@ void json_array_end(struct json_writer *w);
 void json_key(struct json_writer *w, struct str key);
 
 /* Bytes that are not UTF-8 are written as U+FFFD. */
-void json_string(struct json_writer *w, struct str value);
+void json_text(struct json_writer *w, struct str value);
 void json_int(struct json_writer *w, int64_t value);
 void json_uint(struct json_writer *w, uint64_t value);
 void json_bool(struct json_writer *w, bool value);

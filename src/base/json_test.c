@@ -33,7 +33,7 @@ static void test_structure(void **state)
 	json_int(&w, -1);
 	json_key(&w, STR("b"));
 	json_array_begin(&w);
-	json_string(&w, STR("x"));
+	json_text(&w, STR("x"));
 	json_bool(&w, true);
 	json_array_begin(&w);
 	json_array_end(&w);
@@ -97,7 +97,7 @@ static void test_strings(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct buf out;
 		struct json_writer w = writer_to(&out);
-		json_string(&w, cases[i].value);
+		json_text(&w, cases[i].value);
 		assert_text(&out, cases[i].text);
 	}
 }
@@ -110,7 +110,7 @@ static void test_escape_html(void **state)
 	w.escape_html = true;
 	json_object_begin(&w);
 	json_key(&w, STR("<"));
-	json_string(&w, STR("a<b>c&d"));
+	json_text(&w, STR("a<b>c&d"));
 	json_object_end(&w);
 	assert_text(&out, "{\"\\u003c\":\"a\\u003cb\\u003ec\\u0026d\"}");
 }
@@ -120,7 +120,7 @@ static void test_overflow_is_remembered(void **state)
 	struct buf out = BUF_INIT(5);
 	struct json_writer w = { .out = &out };
 
-	json_string(&w, STR("too long"));
+	json_text(&w, STR("too long"));
 	json_int(&w, 1);
 	assert_true(out.is_overflown);
 	assert_true(out.len <= 5);

@@ -135,7 +135,7 @@ void log_begin(struct log *log, struct log_line *line, enum log_level level, con
 	line->json = (struct json_writer){ .out = &line->fields };
 	json_object_begin(&line->json);
 	json_key(&line->json, STR("level"));
-	json_string(&line->json, str_from(log_level_name(level)));
+	json_text(&line->json, str_from(log_level_name(level)));
 	if (service)
 		log_str(line, "service", line->service);
 }
@@ -159,7 +159,7 @@ static void put_json(struct json_writer *w, const struct log_value *value)
 {
 	switch (value->kind) {
 	case VALUE_STR:
-		json_string(w, value->text);
+		json_text(w, value->text);
 		return;
 	case VALUE_INT:
 		json_int(w, value->number);
@@ -176,7 +176,7 @@ static void put_json(struct json_writer *w, const struct log_value *value)
 	case VALUE_LIST:
 		json_array_begin(w);
 		for (size_t i = 0; i < value->count; i++)
-			json_string(w, value->items[i]);
+			json_text(w, value->items[i]);
 		json_array_end(w);
 		return;
 	}
@@ -269,9 +269,9 @@ static void end_json(struct log_line *line, struct str message)
 	}
 	clock_format_rfc3339(clock_now_unix(), now);
 	json_key(&line->json, STR("time"));
-	json_string(&line->json, str_from(now));
+	json_text(&line->json, str_from(now));
 	json_key(&line->json, STR("message"));
-	json_string(&line->json, message);
+	json_text(&line->json, message);
 	json_object_end(&line->json);
 	(void)buf_append_char(&line->fields, '\n'); /* there is room: see FIELDS_MAX */
 }

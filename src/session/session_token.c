@@ -17,7 +17,7 @@ static void write_payload(const struct session_token *token, struct buf *out)
 	json_key(&w, STR("aud"));
 	json_array_begin(&w);
 	for (size_t i = 0; i < token->audience_count; i++)
-		json_string(&w, token->audience[i]);
+		json_text(&w, token->audience[i]);
 	json_array_end(&w);
 	json_key(&w, STR("databroker_record_version"));
 	json_uint(&w, token->record_version);
@@ -26,13 +26,13 @@ static void write_payload(const struct session_token *token, struct buf *out)
 	json_key(&w, STR("iat"));
 	json_int(&w, token->issued_unix);
 	json_key(&w, STR("idp_id"));
-	json_string(&w, token->idp_id);
+	json_text(&w, token->idp_id);
 	json_key(&w, STR("iss"));
-	json_string(&w, token->issuer);
+	json_text(&w, token->issuer);
 	json_key(&w, STR("jti"));
-	json_string(&w, token->session_id);
+	json_text(&w, token->session_id);
 	json_key(&w, STR("sub"));
-	json_string(&w, token->user_id);
+	json_text(&w, token->user_id);
 	json_object_end(&w);
 }
 

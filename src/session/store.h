@@ -35,8 +35,11 @@ uint64_t store_server_version(const struct store *store);
  */
 int store_put_session(struct store *store, struct session *session, struct err *e);
 
-/* A reference to the live record, or NULL. An expired record is not found. */
-struct session *store_get_session(struct store *store, struct str id, int64_t now_unix);
+/*
+ * A reference to the record, or NULL. An expired one is found until it is purged, so that its owner can be told why
+ * it is no good: whoever asks looks at session_is_expired().
+ */
+struct session *store_get_session(struct store *store, struct str id);
 
 /* True if there was one. */
 bool store_delete_session(struct store *store, struct str id);

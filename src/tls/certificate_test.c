@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tests/support/tls_testing.h"
 #include "tls/certificate.h"
-#include "tls/testing.h"
 #include "tls/tls_names.h"
 
 static X509 *parse(const struct buf *pem)

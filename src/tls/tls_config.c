@@ -299,6 +299,8 @@ static int set_up_client(struct tls_config *config, SSL_CTX *context,
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 		trust_system_roots(context);
 	}
+	/* an intermediate that the operator names is trusted without its own issuer */
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
 	if (!str_is_empty(options->extra_roots_pem) &&
 	    tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
 			      SSL_CTX_get_cert_store(context), e))

@@ -12,7 +12,7 @@
 #include <openssl/pem.h>
 
 #include "base/mem.h"
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
 #include "tls/tls_config.h"
 
 struct fixture {

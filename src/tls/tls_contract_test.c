@@ -17,7 +17,7 @@
 
 #include "io/stream_tcp.h"
 #include "tests/support/stream_contract.h"
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
 
 struct setting {
 	const char *name;

@@ -13,7 +13,8 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
+#include "tls/certificate.h"
 #include "tls/tls_engine.h"
 
 struct fixture {
@@ -292,6 +293,31 @@ static void test_untrusted_certificate(void **state)
 	test_pem_done(&stranger);
 }
 
+/* What the operator calls trusted is: a root, an intermediate, or just the server's own certificate. */
+static void test_pinned_certificate(void **state)
+{
+	const struct str names[] = { STR("a.example") };
+	const struct fixture *f = *state;
+	struct test_pem self = { BUF_INIT(TEST_PEM_MAX), BUF_INIT(TEST_PEM_MAX) };
+	const struct test_pem *pems[] = { &self, &f->pem };
+
+	assert_int_equal(certificate_make_self_signed(names, 1, &self.certificate, &self.key, NULL),
+			 0);
+	for (size_t i = 0; i < ARRAY_LEN(pems); i++) {
+		struct tls_config *server = test_server_config(pems[i], NULL);
+		struct tls_config *client = test_client_config(pems[i], NULL);
+		struct test_link link;
+
+		test_link_open(&link,
+			       &(struct test_link_options){ server, client, "a.example", 0, NULL });
+		assert_true(test_link_handshake(&link));
+		test_link_done(&link);
+		tls_config_unref(server);
+		tls_config_unref(client);
+	}
+	test_pem_done(&self);
+}
+
 static void test_names_are_checked(void **state)
 {
 	static const struct {
@@ -426,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_resumption),
 		cmocka_unit_test(test_many_names_make_room),
 		cmocka_unit_test(test_untrusted_certificate),
+		cmocka_unit_test(test_pinned_certificate),
 		cmocka_unit_test(test_names_are_checked),
 		cmocka_unit_test(test_addresses_are_not_sent_as_names),
 		cmocka_unit_test(test_no_common_version),

@@ -37,7 +37,7 @@ static void deliver(struct tls_stream *ts, unsigned events)
 		ts->read_waits = 0;
 	if (events & STREAM_WRITABLE)
 		ts->write_waits = 0;
-	if (events)
+	if (events && ts->base.on_event)
 		ts->base.on_event(ts->base.arg, events);
 }
 
@@ -105,6 +105,18 @@ static ssize_t op_end(struct tls_stream *ts, ssize_t result, unsigned own_event)
 	if (ts->base.err && result < 0)
 		return STREAM_FAILED;
 	return result;
+}
+
+int tls_stream_handshake(struct stream *s)
+{
+	struct tls_stream *ts = tls_stream_of(s);
+
+	assert(s->ops == &tls_stream_ops);
+	if (ts->base.err)
+		return STREAM_FAILED;
+	op_begin(ts);
+	ts->read_waits = 0;
+	return (int)op_end(ts, tls_handshake(ts, &ts->read_waits), STREAM_READABLE);
 }
 
 /* ---- read ---- */
@@ -297,6 +309,8 @@ static void tls_close(struct stream *s, enum stream_close how)
 	struct tls_stream *ts = tls_stream_of(s);
 	struct loop *loop = ts->wire.loop;
 
+	if (ts->state == TLS_CLOSED)
+		return;
 	ERR_clear_error();
 	if (how == STREAM_CLOSE_NORMAL)
 		say_goodbye(ts);

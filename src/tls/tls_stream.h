@@ -13,6 +13,8 @@
  * Ownership  Takes the lower stream, references the config.
  */
 
+#include <stdbool.h>
+
 #include "base/str.h"
 #include "io/stream.h"
 #include "tls/tls_config.h"
@@ -27,7 +29,12 @@ struct stream *tls_stream_accept(struct loop *loop, struct stream *lower,
 struct stream *tls_stream_connect(struct loop *loop, struct stream *lower,
 				  struct tls_config *config, struct str name);
 
-/* Facts, valid once the handshake is done (any read or write has succeeded or said END). */
+/* For who must know the facts before the first byte: 1 when the handshake is done, else STREAM_AGAIN (STREAM_READABLE
+ * will tell when to call again) or STREAM_FAILED. Nobody else needs to call it. */
+int tls_stream_handshake(struct stream *s);
+
+/* Facts, valid once the handshake is done (any read or write has succeeded or said END). They live as long as
+ * the stream. */
 struct tls_facts {
 	const char *version;     /* "TLSv1.3" */
 	const char *alpn;        /* "" if none was agreed */

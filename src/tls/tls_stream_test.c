@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
 #include "tls/tls_engine.h"
 
 #define CHUNK      100000
@@ -141,6 +141,38 @@ static void test_shutdown_comes_first(void **state)
 		test_expect(&link.client, "x");
 		test_link_done(&link);
 	}
+}
+
+/* Without reading or writing: who must choose a protocol by ALPN has nobody to read yet. */
+static void test_handshake_alone(void **state)
+{
+	const struct fixture *f = *state;
+	struct test_link link;
+	struct tls_facts facts;
+	int client = STREAM_AGAIN;
+	int server = STREAM_AGAIN;
+
+	open_link(f, &link, TLS1_3_VERSION, &(struct stream_mem_options){ .read_max = 100 });
+	link.client.events = STREAM_READABLE;
+	link.server.events = STREAM_READABLE;
+	for (int i = 0; i < 1000 && (client == STREAM_AGAIN || server == STREAM_AGAIN); i++) {
+		if (link.client.events && client == STREAM_AGAIN)
+			client = tls_stream_handshake(link.client.stream);
+		if (link.server.events && server == STREAM_AGAIN)
+			server = tls_stream_handshake(link.server.stream);
+		link.client.events = 0;
+		link.server.events = 0;
+		loop_turn(link.loop, false);
+	}
+	assert_int_equal(client, 1);
+	assert_int_equal(server, 1);
+	assert_true(tls_stream_facts(link.server.stream, &facts));
+	assert_int_equal(tls_stream_handshake(link.server.stream), 1);
+	test_write_all(&link.client, "x", 1);
+	test_expect(&link.server, "x");
+	stream_close(link.client.stream, STREAM_CLOSE_NORMAL);
+	stream_close(TAKE(link.client.stream), STREAM_CLOSE_RESET); /* changes nothing any more */
+	test_link_done(&link);
 }
 
 static void test_close_tells_the_peer(void **state)
@@ -412,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_shutdown_comes_first),
+		cmocka_unit_test(test_handshake_alone),
 		cmocka_unit_test(test_close_tells_the_peer),
 		cmocka_unit_test(test_cut_is_not_an_end),
 		cmocka_unit_test(test_cut_in_the_handshake),

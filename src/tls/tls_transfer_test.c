@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
 #include "tls/tls_engine.h"
 
 #define LARGE      (50u << 20)

@@ -1,4 +1,4 @@
-#include "tls/testing.h"
+#include "tests/support/tls_testing.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * testing.h - what the tests of tls/ share: a CA, configs, and two TLS streams joined by memory
+ * tls_testing.h - what the tests of tls/ share: a CA, configs, and two TLS streams joined by memory
  *
  * The ends are driven as owners must: an operation that said AGAIN is tried again only after its event. A wake-up
  * that is lost shows as a failed assertion, not as a hang.

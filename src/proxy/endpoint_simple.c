@@ -16,7 +16,7 @@ static void json_url(struct json_writer *json, struct str key, struct exchange *
 		     const char *path)
 {
 	json_key(json, key);
-	json_string(json, arena_printf(&x->arena, "https://%.*s%s", STR_FMT(authority), path));
+	json_text(json, arena_printf(&x->arena, "https://%.*s%s", STR_FMT(authority), path));
 }
 
 /* protocol.md 4.3 */

@@ -60,12 +60,6 @@ static int make_tls(struct snapshot *s, struct err *e)
 			.pairs = pairs,
 			.pair_count = config->key_pair_count,
 			.alpn = alpn,
-			.plain_http_reply = STR("HTTP/1.1 400 Bad Request\r\n"
-						"content-type: text/plain; charset=utf-8\r\n"
-						"content-length: 62\r\n"
-						"connection: close\r\n"
-						"x-pomerium-reason: bad-request\r\n\r\n"
-						"This port speaks HTTPS: begin the address with https instead.\n"),
 		},
 		&s->tls, e);
 	mem_free(pairs);

@@ -305,6 +305,33 @@ static void test_slow_receiver_stops_the_sender(void **state)
 	finish(&s);
 }
 
+/* One fast pair must not keep the loop to itself. */
+static void test_a_turn_moves_a_bounded_amount(void **state)
+{
+	enum { TOTAL = 8 << 20, PER_TURN = 3 << 20 };
+	struct scene s;
+	uint8_t *bytes = mem_alloc(TOTAL);
+	int turns = 0;
+
+	prepare(&s, &(struct stream_mem_options){ .capacity = TOTAL });
+	start(&s);
+	loop_turn(s.loop, false);
+	assert_int_equal(stream_write(s.a, bytes, TOTAL), TOTAL);
+	for (size_t before = 0; before < TOTAL; turns++) {
+		size_t now = 0;
+
+		assert_true(turns < 50);
+		/* It says itself that there is more to do: waiting is allowed here. */
+		loop_turn(s.loop, true);
+		now = stream_mem_pending(s.b);
+		assert_true(now - before <= PER_TURN);
+		before = now;
+	}
+	assert_true(turns > 2);
+	mem_free(bytes);
+	finish(&s);
+}
+
 /* ---- time ---- */
 
 static void test_idle_timeout(void **state)
@@ -481,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_failure_while_bytes_are_left),
 		cmocka_unit_test(test_streams_that_failed_before),
 		cmocka_unit_test(test_slow_receiver_stops_the_sender),
+		cmocka_unit_test(test_a_turn_moves_a_bounded_amount),
 		cmocka_unit_test(test_idle_timeout),
 		cmocka_unit_test(test_half_open_is_not_for_ever),
 		cmocka_unit_test(test_linger_keeps_the_end_back),

@@ -53,11 +53,12 @@ void resolver_cache_put(struct resolver_cache *c, struct str host,
 			const struct resolver_answer *answer, uint64_t until_ms)
 {
 	struct cache_entry *entry = map_get(&c->by_host, host);
+	struct list_node *oldest = list_first(&c->by_age);
 
 	if (entry)
 		drop_entry(c, entry);
-	else if (c->by_host.count >= RESOLVER_CACHE_MAX)
-		drop_entry(c, container_of(list_first(&c->by_age), struct cache_entry, node));
+	else if (oldest && c->by_host.count >= RESOLVER_CACHE_MAX)
+		drop_entry(c, container_of(oldest, struct cache_entry, node));
 
 	entry = mem_alloc(sizeof(*entry));
 	entry->host = str_copy(host);

@@ -1,6 +1,5 @@
 /*
- * Every rule is a function that opens a fresh pair and plays one scene. Waiting means turning the loop a bounded number
- * of times without blocking, so that a lost wake-up is a failure and not a hang.
+ * Every rule is a function that plays one scene with a fresh pair (stream_probe.h).
  */
 
 #include "tests/support/stream_contract.h"
@@ -9,182 +8,31 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "io/loop.h"
+#include "tests/support/stream_probe.h"
 
-#define TURNS_MAX     20000
-#define UNREAD_MAX    (64u << 20)
 #define CHUNK_MAX     50000
 #define TRANSFER_SIZE (3u << 20)
-#define BLOCK_SIZE    65536
-
-struct probe {
-	struct stream *stream;
-	unsigned events;
-	unsigned event_count;
-	bool is_in_call;
-	bool closes_on_event;
-};
-
-struct scene {
-	const struct stream_contract *contract;
-	struct loop *loop;
-	struct probe a;
-	struct probe b;
-	uint8_t *block;
-};
-
-static void on_event(void *arg, unsigned events)
-{
-	struct probe *p = arg;
-
-	assert_false(p->is_in_call);
-	assert_non_null(p->stream);
-	assert_true(events != 0);
-	p->events |= events;
-	p->event_count++;
-	if (p->closes_on_event)
-		stream_close(TAKE(p->stream), STREAM_CLOSE_NORMAL);
-}
-
-static ssize_t probe_read(struct probe *p, void *to, size_t len)
-{
-	ssize_t result = 0;
-
-	p->is_in_call = true;
-	result = stream_read(p->stream, to, len);
-	p->is_in_call = false;
-	if (result > 0)
-		assert_true((size_t)result <= len);
-	else
-		assert_in_range(result + 2, 0, 2);
-	return result;
-}
-
-static ssize_t probe_write(struct probe *p, const void *from, size_t len)
-{
-	ssize_t result = 0;
-
-	p->is_in_call = true;
-	result = stream_write(p->stream, from, len);
-	p->is_in_call = false;
-	if (result > 0)
-		assert_true((size_t)result <= len);
-	else
-		assert_true(result == STREAM_AGAIN || result == STREAM_FAILED);
-	return result;
-}
-
-static int probe_shutdown(struct probe *p)
-{
-	int result = 0;
-
-	p->is_in_call = true;
-	result = stream_shutdown(p->stream);
-	p->is_in_call = false;
-	return result;
-}
-
-static void probe_close(struct probe *p, enum stream_close how)
-{
-	p->is_in_call = true;
-	stream_close(TAKE(p->stream), how);
-	p->is_in_call = false;
-}
-
-static void turn(struct scene *s, int times)
-{
-	for (int i = 0; i < times; i++)
-		loop_turn(s->loop, false);
-}
-
-/* After an AGAIN: the promised event comes. */
-static void wait_for(struct scene *s, struct probe *p, unsigned events)
-{
-	for (int i = 0; i < TURNS_MAX && !(p->events & events); i++)
-		loop_turn(s->loop, false);
-	assert_true(p->events & events);
-	p->events &= ~events;
-}
-
-static ssize_t read_some(struct scene *s, struct probe *p, void *to, size_t len)
-{
-	ssize_t result = 0;
-
-	while ((result = probe_read(p, to, len)) == STREAM_AGAIN)
-		wait_for(s, p, STREAM_READABLE);
-	return result;
-}
-
-static void write_all(struct scene *s, struct probe *p, const void *from, size_t len)
-{
-	const uint8_t *at = from;
-
-	while (len > 0) {
-		ssize_t result = probe_write(p, at, len);
-
-		if (result == STREAM_AGAIN) {
-			wait_for(s, p, STREAM_WRITABLE);
-			continue;
-		}
-		assert_true(result > 0);
-		at += result;
-		len -= (size_t)result;
-	}
-}
-
-static void shut(struct scene *s, struct probe *p)
-{
-	int result = 0;
-
-	while ((result = probe_shutdown(p)) == STREAM_AGAIN)
-		wait_for(s, p, STREAM_WRITABLE);
-	assert_int_equal(result, STREAM_END);
-}
-
-static void expect_text(struct scene *s, struct probe *p, const char *text)
-{
-	for (; *text; text++) {
-		char c = 0;
-
-		assert_int_equal(read_some(s, p, &c, 1), 1);
-		assert_int_equal(c, *text);
-	}
-}
-
-/* Fills the way to the other end; returns how much it took. */
-static size_t write_until_again(struct scene *s, struct probe *p)
-{
-	size_t total = 0;
-	ssize_t result = 0;
-
-	while ((result = probe_write(p, s->block, BLOCK_SIZE)) > 0) {
-		total += (size_t)result;
-		assert_true(total < UNREAD_MAX);
-	}
-	assert_int_equal(result, STREAM_AGAIN);
-	return total;
-}
 
 /* ---- the rules ---- */
 
-static void rule_1_bytes_arrive_in_order(struct scene *s)
+static void rule_1_bytes_arrive_in_order(struct stream_scene *s)
 {
 	char text[16] = "";
 
-	write_all(s, &s->a, "one", 3);
-	write_all(s, &s->a, "two", 3);
-	expect_text(s, &s->b, "onetwo");
-	write_all(s, &s->b, "three", 5);
-	expect_text(s, &s->a, "three");
+	scene_write(s, &s->a, "one", 3);
+	scene_write(s, &s->a, "two", 3);
+	scene_expect(s, &s->b, "onetwo");
+	scene_write(s, &s->b, "three", 5);
+	scene_expect(s, &s->a, "three");
 	assert_int_equal(probe_read(&s->a, text, sizeof(text)), STREAM_AGAIN);
 }
 
-static void rule_1_scattered_write(struct scene *s)
+static void rule_1_scattered_write(struct stream_scene *s)
 {
 	char first[] = "he";
 	char second[] = "llo";
@@ -196,105 +44,105 @@ static void rule_1_scattered_write(struct scene *s)
 	ssize_t result = 0;
 
 	while ((result = stream_writev(s->a.stream, iov, 3)) == STREAM_AGAIN)
-		wait_for(s, &s->a, STREAM_WRITABLE);
+		scene_wait(s, &s->a, STREAM_WRITABLE);
 	assert_in_range(result, 1, 5);
 	if (result < 5)
-		write_all(s, &s->a, "hello" + result, 5 - (size_t)result);
-	expect_text(s, &s->b, "hello");
+		scene_write(s, &s->a, "hello" + result, 5 - (size_t)result);
+	scene_expect(s, &s->b, "hello");
 }
 
-static void rule_2_no_event_before_again(struct scene *s)
+static void rule_2_no_event_before_again(struct stream_scene *s)
 {
-	write_all(s, &s->a, "x", 1);
+	scene_write(s, &s->a, "x", 1);
 	s->b.event_count = 0;
-	turn(s, 50);
+	scene_turn(s, 50);
 	assert_int_equal(s->b.event_count, 0);
-	expect_text(s, &s->b, "x");
+	scene_expect(s, &s->b, "x");
 }
 
-static void rule_2_event_after_again(struct scene *s)
+static void rule_2_event_after_again(struct stream_scene *s)
 {
 	char c = 0;
 
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
-		write_all(s, &s->a, "y", 1);
-		wait_for(s, &s->b, STREAM_READABLE);
-		expect_text(s, &s->b, "y");
+		scene_write(s, &s->a, "y", 1);
+		scene_wait(s, &s->b, STREAM_READABLE);
+		scene_expect(s, &s->b, "y");
 	}
 }
 
-static void rule_2_event_for_what_came_while_unwanted(struct scene *s)
+static void rule_2_event_for_what_came_while_unwanted(struct stream_scene *s)
 {
 	char c = 0;
 
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
-	write_all(s, &s->a, "1", 1);
-	wait_for(s, &s->b, STREAM_READABLE);
+	scene_write(s, &s->a, "1", 1);
+	scene_wait(s, &s->b, STREAM_READABLE);
 	/* These arrive while nobody waits for them; reading must find them all the same. */
-	write_all(s, &s->a, "2", 1);
-	turn(s, 50);
-	expect_text(s, &s->b, "1");
-	write_all(s, &s->a, "3", 1);
-	turn(s, 50);
-	expect_text(s, &s->b, "23");
+	scene_write(s, &s->a, "2", 1);
+	scene_turn(s, 50);
+	scene_expect(s, &s->b, "1");
+	scene_write(s, &s->a, "3", 1);
+	scene_turn(s, 50);
+	scene_expect(s, &s->b, "23");
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
-	write_all(s, &s->a, "4", 1);
-	wait_for(s, &s->b, STREAM_READABLE);
-	expect_text(s, &s->b, "4");
+	scene_write(s, &s->a, "4", 1);
+	scene_wait(s, &s->b, STREAM_READABLE);
+	scene_expect(s, &s->b, "4");
 }
 
-static void rule_2_new_owner_is_told(struct scene *s)
+static void rule_2_new_owner_is_told(struct stream_scene *s)
 {
-	struct probe heir = { .stream = s->b.stream };
+	struct stream_probe heir = { .stream = s->b.stream };
 	char c = 0;
 
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
-	stream_set_owner(s->b.stream, on_event, &heir);
+	stream_set_owner(s->b.stream, probe_on_event, &heir);
 	s->b.event_count = 0;
-	write_all(s, &s->a, "z", 1);
-	wait_for(s, &heir, STREAM_READABLE);
+	scene_write(s, &s->a, "z", 1);
+	scene_wait(s, &heir, STREAM_READABLE);
 	assert_int_equal(s->b.event_count, 0);
-	stream_set_owner(s->b.stream, on_event, &s->b);
+	stream_set_owner(s->b.stream, probe_on_event, &s->b);
 }
 
-static void rule_4_end_repeats(struct scene *s)
+static void rule_4_end_repeats(struct stream_scene *s)
 {
 	char c = 0;
 
-	write_all(s, &s->a, "last", 4);
-	shut(s, &s->a);
-	expect_text(s, &s->b, "last");
+	scene_write(s, &s->a, "last", 4);
+	scene_shutdown(s, &s->a);
+	scene_expect(s, &s->b, "last");
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
-		turn(s, 5);
+		assert_int_equal(scene_read(s, &s->b, &c, 1), STREAM_END);
+		scene_turn(s, 5);
 	}
 }
 
-static void rule_4_end_after_close(struct scene *s)
+static void rule_4_end_after_close(struct stream_scene *s)
 {
 	char c = 0;
 
-	write_all(s, &s->a, "bye", 3);
-	shut(s, &s->a);
+	scene_write(s, &s->a, "bye", 3);
+	scene_shutdown(s, &s->a);
 	probe_close(&s->a, STREAM_CLOSE_NORMAL);
-	turn(s, 5);
-	expect_text(s, &s->b, "bye");
-	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
-	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
+	scene_turn(s, 5);
+	scene_expect(s, &s->b, "bye");
+	assert_int_equal(scene_read(s, &s->b, &c, 1), STREAM_END);
+	assert_int_equal(scene_read(s, &s->b, &c, 1), STREAM_END);
 }
 
-static void rule_4_failure_repeats(struct scene *s)
+static void rule_4_failure_repeats(struct stream_scene *s)
 {
 	char c = 0;
 	ssize_t result = STREAM_AGAIN;
 
 	probe_close(&s->a, STREAM_CLOSE_RESET);
-	for (int i = 0; i < TURNS_MAX && result != STREAM_FAILED; i++) {
-		result = probe_write(&s->b, s->block, BLOCK_SIZE);
+	for (int i = 0; i < SCENE_TURNS_MAX && result != STREAM_FAILED; i++) {
+		result = probe_write(&s->b, s->block, SCENE_BLOCK_SIZE);
 		if (result == STREAM_AGAIN)
-			wait_for(s, &s->b, STREAM_WRITABLE);
-		turn(s, 1);
+			scene_wait(s, &s->b, STREAM_WRITABLE);
+		scene_turn(s, 1);
 	}
 	assert_int_equal(result, STREAM_FAILED);
 	for (int i = 0; i < 3; i++) {
@@ -307,36 +155,36 @@ static void rule_4_failure_repeats(struct scene *s)
 	}
 }
 
-static void rule_5_half_close(struct scene *s)
+static void rule_5_half_close(struct stream_scene *s)
 {
 	char c = 0;
 
-	shut(s, &s->a);
-	assert_int_equal(read_some(s, &s->b, &c, 1), STREAM_END);
-	write_all(s, &s->b, "answer", 6);
-	expect_text(s, &s->a, "answer");
+	scene_shutdown(s, &s->a);
+	assert_int_equal(scene_read(s, &s->b, &c, 1), STREAM_END);
+	scene_write(s, &s->b, "answer", 6);
+	scene_expect(s, &s->a, "answer");
 	assert_int_equal(probe_read(&s->a, &c, 1), STREAM_AGAIN);
-	shut(s, &s->b);
-	wait_for(s, &s->a, STREAM_READABLE);
-	assert_int_equal(read_some(s, &s->a, &c, 1), STREAM_END);
+	scene_shutdown(s, &s->b);
+	scene_wait(s, &s->a, STREAM_READABLE);
+	assert_int_equal(scene_read(s, &s->a, &c, 1), STREAM_END);
 	/* Asking again changes nothing. */
 	assert_int_equal(probe_shutdown(&s->a), STREAM_END);
 	assert_int_equal(probe_shutdown(&s->b), STREAM_END);
 }
 
-static void rule_5_shutdown_flushes(struct scene *s)
+static void rule_5_shutdown_flushes(struct stream_scene *s)
 {
-	size_t written = write_until_again(s, &s->a);
+	size_t written = scene_fill(s, &s->a);
 	size_t got = 0;
 	ssize_t result = STREAM_AGAIN;
 	int shutdown_result = probe_shutdown(&s->a);
 
 	for (int i = 0; result != STREAM_END || shutdown_result != STREAM_END; i++) {
-		assert_true(i < 100 * TURNS_MAX);
-		result = probe_read(&s->b, s->block, BLOCK_SIZE);
+		assert_true(i < 100 * SCENE_TURNS_MAX);
+		result = probe_read(&s->b, s->block, SCENE_BLOCK_SIZE);
 		assert_int_not_equal(result, STREAM_FAILED);
 		got += result > 0 ? (size_t)result : 0;
-		turn(s, 1);
+		scene_turn(s, 1);
 		if (shutdown_result == STREAM_AGAIN && (s->a.events & STREAM_WRITABLE)) {
 			s->a.events = 0;
 			shutdown_result = probe_shutdown(&s->a);
@@ -345,65 +193,65 @@ static void rule_5_shutdown_flushes(struct scene *s)
 	assert_int_equal(got, written);
 }
 
-static void rule_6_not_reading_stops_the_writer(struct scene *s)
+static void rule_6_not_reading_stops_the_writer(struct stream_scene *s)
 {
-	size_t total = write_until_again(s, &s->a);
+	size_t total = scene_fill(s, &s->a);
 
 	/* Whatever an implementation moves on by itself, it ends: nobody queues without limit. */
 	for (int i = 0; i < 200; i++) {
-		turn(s, 1);
+		scene_turn(s, 1);
 		if (s->a.events & STREAM_WRITABLE) {
 			s->a.events = 0;
-			total += write_until_again(s, &s->a);
+			total += scene_fill(s, &s->a);
 		}
-		assert_true(total < UNREAD_MAX);
+		assert_true(total < SCENE_UNREAD_MAX);
 	}
 	for (size_t got = 0; got < total;) {
-		ssize_t result = read_some(s, &s->b, s->block, BLOCK_SIZE);
+		ssize_t result = scene_read(s, &s->b, s->block, SCENE_BLOCK_SIZE);
 
 		assert_true(result > 0);
 		got += (size_t)result;
 	}
-	wait_for(s, &s->a, STREAM_WRITABLE);
+	scene_wait(s, &s->a, STREAM_WRITABLE);
 	assert_true(probe_write(&s->a, "x", 1) == 1);
 }
 
-static void rule_7_silence_after_close(struct scene *s)
+static void rule_7_silence_after_close(struct stream_scene *s)
 {
 	char c = 0;
 
-	(void)write_until_again(s, &s->b);
+	(void)scene_fill(s, &s->b);
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
-	write_all(s, &s->a, "late", 4);
+	scene_write(s, &s->a, "late", 4);
 	s->b.event_count = 0;
 	probe_close(&s->b, STREAM_CLOSE_NORMAL);
-	turn(s, 50);
+	scene_turn(s, 50);
 	assert_int_equal(s->b.event_count, 0);
 }
 
-static void rule_7_close_inside_event(struct scene *s)
+static void rule_7_close_inside_event(struct stream_scene *s)
 {
 	char c = 0;
 
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
 	s->b.closes_on_event = true;
 	s->b.event_count = 0;
-	write_all(s, &s->a, "x", 1);
-	wait_for(s, &s->b, STREAM_READABLE | STREAM_WRITABLE);
+	scene_write(s, &s->a, "x", 1);
+	scene_wait(s, &s->b, STREAM_READABLE | STREAM_WRITABLE);
 	assert_null(s->b.stream);
-	turn(s, 50);
+	scene_turn(s, 50);
 	assert_int_equal(s->b.event_count, 1);
 }
 
-static void rule_7_reset_is_seen(struct scene *s)
+static void rule_7_reset_is_seen(struct stream_scene *s)
 {
 	char c = 0;
 	ssize_t result = 0;
 
 	assert_int_equal(probe_read(&s->b, &c, 1), STREAM_AGAIN);
 	probe_close(&s->a, STREAM_CLOSE_RESET);
-	wait_for(s, &s->b, STREAM_READABLE);
-	result = read_some(s, &s->b, &c, 1);
+	scene_wait(s, &s->b, STREAM_READABLE);
+	result = scene_read(s, &s->b, &c, 1);
 	if (s->contract->shows_reset) {
 		assert_int_equal(result, STREAM_FAILED);
 		assert_int_equal(stream_error(s->b.stream)->kind, ERR_RESET);
@@ -415,8 +263,8 @@ static void rule_7_reset_is_seen(struct scene *s)
 /* ---- a long exchange, both ways at once, in irregular pieces ---- */
 
 struct transfer {
-	struct probe *from;
-	struct probe *to;
+	struct stream_probe *from;
+	struct stream_probe *to;
 	uint32_t sequence_out; /* state of the generators of the bytes */
 	uint32_t sequence_in;
 	uint32_t sizes;
@@ -431,7 +279,7 @@ static uint32_t next_number(uint32_t *state)
 	return *state >> 8;
 }
 
-static void send_piece(struct scene *s, struct transfer *t)
+static void send_piece(struct stream_scene *s, struct transfer *t)
 {
 	size_t len = 1 + next_number(&t->sizes) % CHUNK_MAX;
 	uint32_t sequence = t->sequence_out;
@@ -453,7 +301,7 @@ static void send_piece(struct scene *s, struct transfer *t)
 	t->sent += t->accepted;
 }
 
-static void receive_piece(struct scene *s, struct transfer *t)
+static void receive_piece(struct stream_scene *s, struct transfer *t)
 {
 	size_t len = 1 + next_number(&t->sizes) % CHUNK_MAX;
 	ssize_t result = probe_read(t->to, s->block, len);
@@ -464,7 +312,7 @@ static void receive_piece(struct scene *s, struct transfer *t)
 	t->received += result > 0 ? (size_t)result : 0;
 }
 
-static void rule_8_long_exchange(struct scene *s)
+static void rule_8_long_exchange(struct stream_scene *s)
 {
 	struct transfer ways[] = {
 		{ .from = &s->a, .to = &s->b, .sequence_out = 1, .sequence_in = 1, .sizes = 7 },
@@ -472,24 +320,24 @@ static void rule_8_long_exchange(struct scene *s)
 	};
 
 	/* A stream that takes a byte at a time has shown enough after so many rounds. */
-	for (int i = 0; i < 2 * TURNS_MAX; i++) {
+	for (int i = 0; i < 2 * SCENE_TURNS_MAX; i++) {
 		for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
 			send_piece(s, &ways[w]);
 			receive_piece(s, &ways[w]);
 		}
-		turn(s, 1);
+		scene_turn(s, 1);
 		if (ways[0].received == TRANSFER_SIZE && ways[1].received == TRANSFER_SIZE)
 			return;
 	}
 	for (size_t w = 0; w < ARRAY_LEN(ways); w++)
-		assert_true(ways[w].received >= TURNS_MAX);
+		assert_true(ways[w].received >= SCENE_TURNS_MAX);
 }
 
 /* ---- all of them ---- */
 
 static const struct {
 	const char *name;
-	void (*run)(struct scene *s);
+	void (*run)(struct stream_scene *s);
 } rules[] = {
 	{ "1 bytes arrive in order", rule_1_bytes_arrive_in_order },
 	{ "1 scattered write", rule_1_scattered_write },
@@ -511,14 +359,14 @@ static const struct {
 
 static void play(const struct stream_contract *contract, size_t index)
 {
-	struct scene s = { .contract = contract };
+	struct stream_scene s = { .contract = contract };
 
 	print_message("%s: rule %s\n", contract->name, rules[index].name);
 	s.loop = loop_new();
-	s.block = mem_alloc(BLOCK_SIZE);
+	s.block = mem_alloc(SCENE_BLOCK_SIZE);
 	contract->open_pair(contract->arg, s.loop, &s.a.stream, &s.b.stream);
-	stream_set_owner(s.a.stream, on_event, &s.a);
-	stream_set_owner(s.b.stream, on_event, &s.b);
+	stream_set_owner(s.a.stream, probe_on_event, &s.a);
+	stream_set_owner(s.b.stream, probe_on_event, &s.b);
 
 	rules[index].run(&s);
 
@@ -526,7 +374,7 @@ static void play(const struct stream_contract *contract, size_t index)
 		probe_close(&s.a, STREAM_CLOSE_NORMAL);
 	if (s.b.stream)
 		probe_close(&s.b, STREAM_CLOSE_NORMAL);
-	turn(&s, 3);
+	scene_turn(&s, 3);
 	mem_free(s.block);
 	loop_free(s.loop);
 }

@@ -1,0 +1,176 @@
+"""The proxies that are compared: each ends TLS with the same certificate and carries bytes to one TCP server."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import socket
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+NAME = "bench.demo.localhost"
+
+
+def descriptor_limit():
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port, process, what):
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise SystemExit(f"bench: {what} did not start")
+
+
+class Proxy:
+    """One proxy: a process, perhaps with children, that are measured together."""
+
+    name = None
+    connect = None  # what a CONNECT asks for; None: bytes flow at once
+
+    def __init__(self, directory, certificate, upstream_port):
+        self.directory = directory
+        self.certificate = certificate
+        self.upstream_port = upstream_port
+        self.port = free_port()
+        self.log = open(directory / f"{self.name}.log", "wb")
+        self.process = subprocess.Popen(
+            [str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+        )
+        wait_for_port(self.port, self.process, self.name)
+        time.sleep(0.5)
+
+    def write(self, file_name, text):
+        path = self.directory / file_name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def pids(self):
+        """The process and all below it."""
+        found = [self.process.pid]
+        for pid in found:
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        return found
+
+    def cpu_seconds(self):
+        ticks = 0
+        for pid in self.pids():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICKS
+
+    def memory_bytes(self):
+        """What its processes hold that nobody else shares, and their part of the rest."""
+        total = 0
+        for pid in self.pids():
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss: +(\d+)", text, re.MULTILINE)[1]) * 1024
+        return total
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+
+class Pomerium(Proxy):
+    name = "pomerium"
+    connect = f"{NAME}:1"
+    program = None  # set by run.py
+
+    def command(self):
+        secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+        config = {
+            "address": f"127.0.0.1:{self.port}",
+            "workers": 1,
+            "certificates": [{"cert": str(self.certificate[0]), "key": str(self.certificate[1])}],
+            "shared_secret": secret,
+            "cookie_secret": secret,
+            "idp_provider": "local",
+            "routes": [{
+                "from": f"tcp+https://{NAME}:1",
+                "to": f"tcp://127.0.0.1:{self.upstream_port}",
+                "allow_public_unauthenticated_access": True,
+            }],
+        }
+        return [self.program, "--config", self.write("pomerium.yaml", json.dumps(config))]
+
+    @classmethod
+    def version(cls):
+        return subprocess.run([cls.program, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+class HAProxy(Proxy):
+    name = "haproxy"
+
+    def command(self):
+        both = self.certificate[0].read_text() + self.certificate[1].read_text()
+        pem = self.write("haproxy.pem", both)
+        config = self.write("haproxy.cfg", f"""\
+global
+    nbthread 1
+    maxconn {(descriptor_limit() - 200) // 2}
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 1h
+    timeout server 1h
+frontend tls
+    bind 127.0.0.1:{self.port} ssl crt {pem}
+    default_backend tcp
+backend tcp
+    server one 127.0.0.1:{self.upstream_port}
+""")
+        return ["/usr/sbin/haproxy", "-db", "-f", config]
+
+    @staticmethod
+    def version():
+        text = subprocess.run(["/usr/sbin/haproxy", "-v"], capture_output=True, text=True).stdout
+        return re.match(r"HAProxy version \S+", text)[0]
+
+
+class Nginx(Proxy):
+    name = "nginx"
+
+    def command(self):
+        config = self.write("nginx.conf", f"""\
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {descriptor_limit()};
+pid {self.directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections {descriptor_limit() - 100}; }}
+stream {{
+    server {{
+        listen 127.0.0.1:{self.port} ssl backlog=4096;
+        ssl_certificate {self.certificate[0]};
+        ssl_certificate_key {self.certificate[1]};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        proxy_timeout 1h;
+        proxy_pass 127.0.0.1:{self.upstream_port};
+    }}
+}}
+""")
+        return ["/usr/sbin/nginx", "-p", self.directory, "-c", config]
+
+    @staticmethod
+    def version():
+        text = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True).stderr
+        return text.strip().removeprefix("nginx version: ")

@@ -40,7 +40,7 @@ struct remark {
 };
 
 static void say(struct loader *l, const struct remark *remark, const char *format, va_list args)
-	__attribute__((format(printf, 3, 0)));
+	PRINTF_LIKE(3, 0);
 
 static void say(struct loader *l, const struct remark *remark, const char *format, va_list args)
 {

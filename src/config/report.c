@@ -19,6 +19,8 @@ static void defuse(char *text)
 			*text = '?';
 }
 
+static char *format_problem(struct position at, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
 static char *format_problem(struct position at, const char *format, va_list args)
 {
 	struct buf line = BUF_INIT(PROBLEM_TEXT_MAX);

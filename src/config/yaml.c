@@ -141,44 +141,7 @@ static int read_mapping(struct reader *r, struct fy_event *event)
 	return tree_begin(&r->tree, YAML_MAPPING, token_text(event->mapping_start.anchor), at);
 }
 
-static int read_document_start(struct reader *r, struct fy_event *event)
-{
-	if (++r->document_count == 1)
-		return 0;
-	report_add(r->tree.report, REPORT_ERROR, position_of(r, fy_event_start_mark(event), false),
-		   "a second document begins here; only one is allowed");
-	return -1;
-}
-
-static int read_event(struct reader *r, struct fy_event *event)
-{
-	switch (event->type) {
-	case FYET_SCALAR:
-		return read_scalar(r, event);
-	case FYET_ALIAS:
-		return tree_alias(&r->tree, token_text(event->alias.anchor),
-				  position_of(r, fy_event_start_mark(event), true));
-	case FYET_SEQUENCE_START:
-		return read_sequence(r, event);
-	case FYET_MAPPING_START:
-		return read_mapping(r, event);
-	case FYET_SEQUENCE_END:
-	case FYET_MAPPING_END:
-		return tree_end(&r->tree);
-	case FYET_DOCUMENT_START:
-		return read_document_start(r, event);
-	case FYET_STREAM_END:
-		r->is_over = true;
-		return 0;
-	case FYET_NONE:
-	case FYET_STREAM_START:
-	case FYET_DOCUMENT_END:
-		return 0;
-	}
-	return 0;
-}
-
-static void report_syntax(struct reader *r)
+static size_t report_diagnostics(struct reader *r)
 {
 	void *iterator = NULL;
 	size_t count = 0;
@@ -193,7 +156,53 @@ static void report_syntax(struct reader *r)
 		report_add(r->tree.report, REPORT_ERROR, at, "%s", error->msg);
 		count++;
 	}
-	if (!count)
+	return count;
+}
+
+/* Said at the first value of the second document: its beginning may be implicit and then has no place. */
+static int refuse_document(struct reader *r, struct fy_event *event)
+{
+	if (!report_diagnostics(r))
+		report_add(r->tree.report, REPORT_ERROR,
+			   position_of(r, fy_event_start_mark(event), false),
+			   "this is in a second document; only one is allowed");
+	return -1;
+}
+
+static int read_event(struct reader *r, struct fy_event *event)
+{
+	if (r->document_count > 1)
+		return refuse_document(r, event);
+	switch (event->type) {
+	case FYET_SCALAR:
+		return read_scalar(r, event);
+	case FYET_ALIAS:
+		return tree_alias(&r->tree, token_text(event->alias.anchor),
+				  position_of(r, fy_event_start_mark(event), true));
+	case FYET_SEQUENCE_START:
+		return read_sequence(r, event);
+	case FYET_MAPPING_START:
+		return read_mapping(r, event);
+	case FYET_SEQUENCE_END:
+	case FYET_MAPPING_END:
+		return tree_end(&r->tree);
+	case FYET_DOCUMENT_START:
+		r->document_count++;
+		return 0;
+	case FYET_STREAM_END:
+		r->is_over = true;
+		return 0;
+	case FYET_NONE:
+	case FYET_STREAM_START:
+	case FYET_DOCUMENT_END:
+		return 0;
+	}
+	return 0;
+}
+
+static void report_syntax(struct reader *r)
+{
+	if (!report_diagnostics(r))
 		report_add(r->tree.report, REPORT_ERROR, (struct position){ .file = r->tree.file },
 			   "the file cannot be read to its end");
 }
@@ -216,7 +225,8 @@ static int read_events(struct reader *r, struct str text)
 		if (result < 0)
 			return -1;
 	}
-	return 0;
+	/* what the library only warns of, it skips with everything behind it */
+	return report_diagnostics(r) ? -1 : 0;
 }
 
 static void reader_init(struct reader *r, enum yaml_form form)

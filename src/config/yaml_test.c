@@ -158,7 +158,7 @@ static void test_bad(void **state)
 		{ STR("a: *x\n"), "E f:1:4: there is no anchor &x before this alias\n" },
 		{ STR("a: &x [*x]\n"), "E f:1:8: there is no anchor &x before this alias\n" },
 		{ STR("a: 1\n---\nb: 2\n"),
-		  "E f:2:1: a second document begins here; only one is allowed\n" },
+		  "E f:3:1: this is in a second document; only one is allowed\n" },
 		{ STR("? [a, b]\n: 1\n"), "E f:1:3: a key must be a text\n" },
 		{ STR("a: &x b\n*x : c\n"), "E f:2:1: an alias cannot be a key\n" },
 		{ STR("a: &x 1\nb: {<<: *x}\n"),
@@ -169,6 +169,8 @@ static void test_bad(void **state)
 		{ STR("a: 1\nb: x\0y\nc: 3\n"), "E f:2:5: control characters are not allowed\n" },
 		{ STR("a: \x1b[31m\n"), "E f:1:4: control characters are not allowed\n" },
 		{ STR("a: \"x\\0y\"\n"), "E f:1:4: control characters are not allowed\n" },
+		{ STR("%x\na: 1\n"), "E f:1:2: Unsupported directive\n" },
+		{ STR("a: 1\n...\n%x\nb: 1\n"), "E f:3:2: Unsupported directive\n" },
 		{ STR("a: \"\\x1b\"\n"), "E f:1:4: control characters are not allowed\n" },
 	};
 

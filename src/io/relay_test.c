@@ -80,7 +80,7 @@ static void test_prefix_larger_than_the_receiver(void **state)
 		relay_scene_turn(&s);
 		count = stream_read(s.b, got, sizeof(got));
 		assert_true(count > 0);
-		assert_memory_equal(got, "0123456789ab" + total, count);
+		assert_memory_equal(got, &"0123456789ab"[total], count);
 		total += (size_t)count;
 	}
 	relay_scene_turn(&s);

@@ -47,7 +47,7 @@ static void rule_1_scattered_write(struct stream_scene *s)
 		scene_wait(s, &s->a, STREAM_WRITABLE);
 	assert_in_range(result, 1, 5);
 	if (result < 5)
-		scene_write(s, &s->a, "hello" + result, 5 - (size_t)result);
+		scene_write(s, &s->a, &"hello"[result], 5 - (size_t)result);
 	scene_expect(s, &s->b, "hello");
 }
 

@@ -24,6 +24,7 @@ struct setting {
 	int version;
 	bool is_a_server;
 	bool has_sockets;
+	bool has_tls_below;
 	struct stream_mem_options mem;
 	struct tls_config *server;
 	struct tls_config *client;
@@ -44,19 +45,26 @@ static void open_lower(const struct setting *setting, struct loop *loop, struct 
 	*ret_b = stream_tcp_open(loop, fds[1], NULL);
 }
 
+/* Two streams of TLS on the given ones, ready to be used. */
+static void wrap(const struct setting *setting, struct loop *loop, struct stream **client,
+		 struct stream **server)
+{
+	*client = tls_stream_connect(loop, *client, setting->client, STR("a.example"));
+	*server = tls_stream_accept(loop, *server, setting->server);
+	test_set_version(*client, setting->version);
+	test_handshake_streams(loop, *client, *server);
+}
+
 static void open_pair(void *arg, struct loop *loop, struct stream **ret_a, struct stream **ret_b)
 {
 	const struct setting *setting = arg;
-	struct stream *a = NULL;
-	struct stream *b = NULL;
-	struct stream *client;
-	struct stream *server;
+	struct stream *client = NULL;
+	struct stream *server = NULL;
 
-	open_lower(setting, loop, &a, &b);
-	client = tls_stream_connect(loop, a, setting->client, STR("a.example"));
-	server = tls_stream_accept(loop, b, setting->server);
-	test_set_version(client, setting->version);
-	test_handshake_streams(loop, client, server);
+	open_lower(setting, loop, &client, &server);
+	if (setting->has_tls_below)
+		wrap(setting, loop, &client, &server);
+	wrap(setting, loop, &client, &server);
 	*ret_a = setting->is_a_server ? server : client;
 	*ret_b = setting->is_a_server ? client : server;
 }
@@ -82,6 +90,8 @@ static void test_contract(void **state)
 		  .version = TLS1_3_VERSION,
 		  .is_a_server = true,
 		  .mem = { .capacity = 300000, .read_max = 16500 } },
+		{ .name = "tls 1.3 over tls", .version = TLS1_3_VERSION, .has_tls_below = true },
+		{ .name = "tls 1.2 over tls", .version = TLS1_2_VERSION, .has_tls_below = true },
 		{ .name = "tls 1.3 over sockets", .version = TLS1_3_VERSION, .has_sockets = true },
 		{ .name = "tls 1.2 over sockets", .version = TLS1_2_VERSION, .has_sockets = true },
 	};

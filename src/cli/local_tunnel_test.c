@@ -294,6 +294,31 @@ static void test_refusals_keep_the_token(void **state)
 	}
 }
 
+static void test_one_leaves_while_all_wait(void **state)
+{
+	struct buf received = BUF_INIT(100);
+	struct stream *applications[2];
+	struct list_node *first;
+	struct fixture f;
+
+	open_fixture(&f, STR(""));
+	for (size_t i = 0; i < ARRAY_LEN(applications); i++)
+		applications[i] = begin_tunnel(&f);
+	while (f.fake.login_count == 0)
+		loop_turn(f.loop, true);
+	first = list_first(&f.tunnels);
+	list_remove(first);
+	local_tunnel_close(local_tunnel_from_node(first));
+	read_all(&f, applications[1], &received);
+	assert_true(str_equal(buf_view(&received), STR("hi")));
+	for (size_t i = 0; i < ARRAY_LEN(applications); i++)
+		stream_close(applications[i], STREAM_CLOSE_NORMAL);
+	while (f.done_count == 0)
+		loop_turn(f.loop, true);
+	buf_done(&received);
+	close_fixture(&f);
+}
+
 /* An application that has nothing to say. */
 static struct stream *begin_and_shut(struct fixture *f)
 {
@@ -339,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_service_account),
 		cmocka_unit_test(test_refused_service_account),
 		cmocka_unit_test(test_refusals_keep_the_token),
+		cmocka_unit_test(test_one_leaves_while_all_wait),
 		cmocka_unit_test(test_close_at_every_step),
 	};
 

@@ -246,9 +246,9 @@ def test_what_is_no_tls(gateway, data):
     with raw(gateway) as connection:
         try:
             connection.sendall(data)
-        except ConnectionError:
-            return
-        connection.shutdown(socket.SHUT_WR)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # closed already
         answer = read_to_end(connection)
     assert len(answer) < 200
 

@@ -212,6 +212,7 @@ def test_token_file(client, gateway):
     assert path.name == cache_name(f"{host('redis')}:{gateway.port}|true") + ".jwt"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", path.read_text())
+    client.pipe("redis", QUIT)  # the directory is there from the second start on
     last_url = client.cache / "pomerium-cli" / "last-url"
     assert last_url.read_text() == gateway.url("redis")
     assert stat.S_IMODE(last_url.stat().st_mode) == 0o600

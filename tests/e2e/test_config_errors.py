@@ -100,7 +100,7 @@ def test_all_errors_at_once(start, config):
         assert key in text
 
 
-@pytest.mark.parametrize("text", ["a: [", "\t- x", "just text", "- a\n- b\n", "a: b: c\n", "\0\0\0", "%x\n", "a: &a *a\n"])
+@pytest.mark.parametrize("text", ["a: [", "\t- x", "just text", "- a\n- b\n", "a: b: c\n", "\0\0\0", "a: &a *a\n"])
 def test_what_is_no_configuration(start, text):
     assert "config.yaml" in start(text)
 
@@ -148,7 +148,7 @@ def test_a_key_that_is_none(start, config, tmp_path):
 def test_the_key_of_another_certificate(start, config, authority):
     config["certificates"][0]["key"] = str(authority.issue("other", "other.localhost")[1])
     text = start(config)
-    assert "match" in text
+    assert "belong" in text
 
 
 def test_an_unreadable_key(start, config, tmp_path):

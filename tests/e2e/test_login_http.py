@@ -329,18 +329,6 @@ def test_who_am_i(shared):
     assert DEMO.email in page.text and DEMO.name in page.text and DEMO.groups[0] in page.text
 
 
-def test_user_json(shared):
-    import json
-
-    browser = Browser(shared.ca)
-    url = shared.url("redis", "/.pomerium/user")
-    assert browser.get(url).status == 302
-    log_in(shared, DEMO, browser)
-    page = browser.get(url)
-    if page.status != 404:  # there is no identity assertion yet
-        assert json.loads(page.text)["email"] == DEMO.email
-
-
 def sign_out(gateway, browser):
     page = browser.follow(browser.get(gateway.url("redis", "/.pomerium/sign_out")))
     if "<form" in page.text:

@@ -41,6 +41,7 @@ def use_tunnel(gateway, token):
         )
         connection.send(b"PING\r\n")
         assert connection.read_exactly(7) == b"+PONG\r\n"
+        connection.close_orderly()
     return response.header("x-request-id")
 
 

@@ -123,7 +123,7 @@ def test_a_more_exact_name_wins(make_gateway, echo):
 
 def test_the_list_called_policy_comes_first(make_gateway, echo):
     gateway = make_gateway(
-        tcp_route("twice", echo.port, allow_public_unauthenticated_access=True),
+        tcp_route("twice", free_port(), allow_public_unauthenticated_access=True),
         policy=[tcp_route("twice", echo.port, allowed_users=[ALICE.email])],
     )
     assert gateway.connect("twice").status == 302

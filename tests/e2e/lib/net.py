@@ -79,6 +79,11 @@ class Connection:
     def close(self):
         self.socket.close()
 
+    def close_orderly(self):
+        """Says that nothing more comes, and waits for the other side to say the same."""
+        self.socket.unwrap()
+        self.socket.close()
+
     def send(self, data):
         self.socket.sendall(data)
 

@@ -90,6 +90,9 @@ class Process:
         return status
 
     def forget(self):
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe:
+                pipe.close()
         if self in Process.running:
             Process.running.remove(self)
 

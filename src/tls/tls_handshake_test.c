@@ -441,6 +441,28 @@ static void test_suites_of_tls12(void **state)
 	}
 }
 
+static void test_renegotiation_is_refused(void **state)
+{
+	const struct fixture *f = *state;
+	struct test_link link;
+	struct tls_stream *client;
+	uint8_t waits;
+	char c;
+
+	test_link_open(&link, &(struct test_link_options){ f->server, f->client, "a.example",
+							   TLS1_2_VERSION, NULL });
+	assert_true(test_link_handshake(&link));
+	client = test_engine(link.client.stream);
+	SSL_clear_options(client->ssl, SSL_OP_NO_RENEGOTIATION);
+	assert_int_equal(SSL_renegotiate(client->ssl), 1);
+	assert_int_equal(SSL_do_handshake(client->ssl), -1); /* waits for an answer */
+	assert_int_equal(tls_push(client, &waits), STEP_RETRY);
+	assert_int_equal(stream_read(link.server.stream, &c, 1), STREAM_AGAIN);
+	expect_error(&link.client, ERR_TLS, "no renegotiation");
+	assert_int_equal(SSL_num_renegotiations(test_engine(link.server.stream)->ssl), 0);
+	test_link_done(&link);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_are_not_sent_as_names),
 		cmocka_unit_test(test_no_common_version),
 		cmocka_unit_test(test_suites_of_tls12),
+		cmocka_unit_test(test_renegotiation_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

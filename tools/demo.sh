@@ -36,7 +36,12 @@ say() { printf '\n%s\n' "$*"; }
 
 # The command as a person would type it, then its output.
 show() {
-	printf '  $ %s\n' "$*"
+	local word line=
+	for word in "$@"; do
+		case $word in *' '*) word="'$word'" ;; esac
+		line+=" $word"
+	done
+	printf '  $%s\n' "$line"
 	"$@" 2>&1 | sed 's/^/    /'
 	return "${PIPESTATUS[0]}"
 }
@@ -97,6 +102,8 @@ port=$(tr -dc '0-9' <<<"${listening##*:}")
 printf '    listening on 127.0.0.1:%s\n' "$port"
 
 show redis-cli -p "$port" set greeting 'hello from behind the gateway' || fail 'SET did not go through the tunnel'
+grep -q '"message":"auth required"' "$dir/client.log" || fail 'no login was asked for'
+printf '    (on the way: the login page of %s, filled in as %s)\n' "$gateway_url" "$DEMO_EMAIL"
 show redis-cli -p "$port" get greeting || fail 'GET did not go through the tunnel'
 [ "$(redis-cli -p "$redis_port" get greeting)" = 'hello from behind the gateway' ] || fail 'the value is not in Redis'
 
@@ -128,5 +135,5 @@ Log of the gateway:  $dir/gateway.log
 
 Press Ctrl-C to end.
 TEXT
-while wait -n "${pids[@]}" 2>/dev/null; do :; done
+wait -n "${pids[@]}" || true
 fail 'a program ended unexpectedly'

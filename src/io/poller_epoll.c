@@ -72,7 +72,8 @@ static void deliver(struct watch *watch, uint32_t bits)
 		watch->has_hangup = true;
 
 	watch->ready |= events;
-	fired = events & watch->wanted;
+	/* A broken connection is news even for who wants nothing: it may only be waiting for the other side. */
+	fired = bits & EPOLLERR ? events : events & watch->wanted;
 	watch->wanted &= ~fired;
 	if (fired)
 		watch->on_ready(watch, fired);

@@ -79,8 +79,16 @@ static void finish(struct relay *r, enum relay_end end, enum stream_close how)
 	later_start(&r->later, r->loop, on_later);
 }
 
+/*
+ * What a stream still owed us is lost, unless it had ended in order before: then it owed nothing, and its peer who went
+ * away early is no failure of the other one.
+ */
 static enum pump_result fail(struct relay *r, int side)
 {
+	if (r->from[side].state == DIRECTION_SHUT) {
+		finish(r, r->end, STREAM_CLOSE_NORMAL);
+		return PUMP_STOPPED;
+	}
 	r->error = mem_copy(stream_error(r->streams[side]), sizeof(*r->error));
 	finish(r, side == SIDE_A ? RELAY_A_FAILED : RELAY_B_FAILED, STREAM_CLOSE_RESET);
 	return PUMP_STOPPED;
@@ -314,6 +322,11 @@ static void on_later(struct later *later)
 /* An event of a stream concerns the direction that reads from it and the one that writes to it. */
 static void on_stream_event(struct relay *r, int side, unsigned events)
 {
+	/* It has ended, nothing is waiting to be written to it, and now it is gone. */
+	if (r->from[side].state == DIRECTION_SHUT && stream_error(r->streams[side])) {
+		(void)fail(r, side);
+		return;
+	}
 	/* Readable is no news while bytes are left: those wait for the receiver. */
 	if ((events & STREAM_READABLE) && !r->from[side].left && !r->from[side].has_more)
 		pump(r, side);

@@ -85,6 +85,32 @@ static void test_failure_while_bytes_are_left(void **state)
 	relay_scene_finish(&s);
 }
 
+/* Who has ended in order owes nothing: going away afterwards is no failure of the other side. */
+static void test_gone_after_an_orderly_end(void **state)
+{
+	for (int side = 0; side < 2; side++) {
+		struct relay_scene s;
+		struct stream **gone;
+		struct stream **left;
+
+		relay_scene_prepare(&s, NULL);
+		gone = side == 0 ? &s.a : &s.b;
+		left = side == 0 ? &s.b : &s.a;
+		relay_scene_start(&s);
+		relay_scene_send(*gone, "bye");
+		assert_int_equal(stream_shutdown(*gone), STREAM_END);
+		relay_scene_turn(&s);
+		stream_close(TAKE(*gone), STREAM_CLOSE_RESET);
+		relay_scene_send(*left, "too late");
+		relay_scene_turn(&s);
+		relay_scene_expect_text(*left, "bye");
+		assert_false(stream_mem_peer_was_reset(*left));
+		relay_scene_expect_end(&s, side == 0 ? RELAY_A_CLOSED : RELAY_B_CLOSED,
+				       side == 0 ? 3 : 8, side == 0 ? 8 : 3);
+		relay_scene_finish(&s);
+	}
+}
+
 static void test_streams_that_failed_before(void **state)
 {
 	struct relay_scene s;
@@ -271,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_failure_is_passed_on_as_reset),
 		cmocka_unit_test(test_failure_while_bytes_are_left),
+		cmocka_unit_test(test_gone_after_an_orderly_end),
 		cmocka_unit_test(test_streams_that_failed_before),
 		cmocka_unit_test(test_idle_timeout),
 		cmocka_unit_test(test_half_open_is_not_for_ever),

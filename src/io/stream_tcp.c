@@ -146,10 +146,26 @@ static const struct stream_ops tcp_ops = {
 	.close = tcp_close,
 };
 
+/*
+ * After its end a stream is not read any more, so a reset that follows would go unnoticed until something is
+ * written. The kernel keeps it for whoever asks.
+ */
+static void notice_reset(struct stream_tcp *t)
+{
+	int errnum = 0;
+	socklen_t len = sizeof(errnum);
+
+	if (t->has_ended && !t->stream.err &&
+	    getsockopt(t->watch.fd, SOL_SOCKET, SO_ERROR, &errnum, &len) == 0 && errnum != 0)
+		(void)fail_with(t, errnum, "after the end"); /* told by the event */
+}
+
 static void on_ready(struct watch *watch, unsigned events)
 {
 	struct stream_tcp *t = container_of(watch, struct stream_tcp, watch);
 
+	if (watch->has_hangup)
+		notice_reset(t);
 	if (t->stream.on_event)
 		t->stream.on_event(t->stream.arg, events);
 }

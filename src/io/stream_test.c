@@ -115,6 +115,36 @@ static void note_event(void *arg, unsigned events)
 }
 
 /* An urgent mark cuts a receive short although there are more bytes behind it. */
+/* A peer that ended in order and is then gone: nobody reads or writes, and the owner is told all the same. */
+static void test_reset_after_the_end_is_told(void **state)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	struct loop *loop = loop_new();
+	struct stream *s;
+	unsigned events = 0;
+	char byte;
+	int fds[2];
+
+	connect_tcp(fds);
+	s = stream_tcp_open(loop, fds[0], NULL);
+	stream_set_owner(s, note_event, &events);
+	assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+	while (stream_read(s, &byte, 1) == STREAM_AGAIN)
+		loop_turn(loop, true);
+	assert_int_equal(stream_read(s, &byte, 1), STREAM_END);
+	assert_null(stream_error(s));
+
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	close(fds[1]);
+	while (!stream_error(s))
+		loop_turn(loop, true);
+	assert_int_equal(stream_error(s)->kind, ERR_RESET);
+	assert_true(events);
+	stream_close(s, STREAM_CLOSE_NORMAL);
+	loop_turn(loop, false);
+	loop_free(loop);
+}
+
 static void test_urgent_data_is_not_lost(void **state)
 {
 	struct loop *loop = loop_new();
@@ -155,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_mem),
 		cmocka_unit_test(test_socketpair),
 		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_reset_after_the_end_is_told),
 		cmocka_unit_test(test_urgent_data_is_not_lost),
 	};
 

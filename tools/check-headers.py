@@ -9,7 +9,10 @@ from sources import ROOT, finish, tracked
 
 COMMAND = [
     "gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
-    "-fsyntax-only", "-Isrc", "-I.", "-include", "src/base/banned.h", "-x", "c", "-",
+    "-fsyntax-only", "-Isrc", "-I.", "-include", "src/base/banned.h",
+    # What the build defines.
+    '-DCLI_VERSION="0"', '-DPOMERIUM_VERSION="0"',
+    "-x", "c", "-",
 ]
 
 

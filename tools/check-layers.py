@@ -32,6 +32,9 @@ LIBRARIES = [
     (re.compile(r"crypt\.h"), {"identity"}),
 ]
 
+# Tests, and what only tests link.
+TEST_FILE = re.compile(r"(_test|_?testing|/fake_\w+)\.[ch]$")
+
 # Headers only tests may use, whatever the module.
 FOR_TESTS = re.compile(r"cmocka\.h|jansson\.h")
 
@@ -78,7 +81,7 @@ def main():
         text = blank_out(read(name), keep_strings=True)
         for match in INCLUDE.finditer(text):
             count += 1
-            problem = problem_with(module, name.endswith("_test.c"), *match.groups())
+            problem = problem_with(module, bool(TEST_FILE.search(name)), *match.groups())
             if problem:
                 line = text.count("\n", 0, match.start(1)) + 1
                 problems.append(f"{name}:{line}: #include {match.group(2)}: {problem}")

@@ -5,18 +5,21 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=$1
-CC=clang tools/build.sh build/fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
+export CC=clang
+tools/build.sh build/fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined \
+	-Dc_args=-fsanitize=fuzzer-no-link
 mkdir -p build/fuzz/crashes
 
-for source in tests/fuzz/*_fuzz.c; do
-	target=$(basename "$source" .c)
-	name=${target%_fuzz}
-	program=$(find build/fuzz/tests/fuzz -maxdepth 1 -type f -name "*$name*" -perm -u+x | head -n 1)
-	[ -n "$program" ] || { printf 'fuzz: %s was not built\n' "$target" >&2; exit 1; }
+for source in tests/fuzz/fuzz_*.c; do
+	name=$(basename "$source" .c)
+	name=${name#fuzz_}
 	mkdir -p "build/fuzz/found/$name"
-	corpus=tests/fuzz/corpus/$name
-	[ -d "$corpus" ] || corpus=
 	printf 'fuzz: %s for %s s\n' "$name" "$seconds"
-	"$program" -max_total_time="$seconds" -artifact_prefix="build/fuzz/crashes/$name-" -print_final_stats=1 \
-		"build/fuzz/found/$name" $corpus 2>&1 | tail -n 4
+	"build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -print_final_stats=1 \
+		-artifact_prefix="build/fuzz/crashes/$name-" \
+		"build/fuzz/found/$name" "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1 || {
+		tail -n 40 "build/fuzz/$name.log" >&2
+		exit 1
+	}
+	grep -E 'number_of_executed_units|new_units_added' "build/fuzz/$name.log"
 done

@@ -210,6 +210,27 @@ static void test_stale_token_is_replaced(void **state)
 	close_fixture(&f);
 }
 
+static void test_token_of_another_process(void **state)
+{
+	struct buf received = BUF_INIT(100);
+	struct stream *application;
+	struct fixture f;
+
+	open_fixture(&f, STR(""));
+	store(&f, STR("stale"));
+	application = begin_tunnel(&f);
+	store(&f, STR("good")); /* while the old one is on its way */
+	read_all(&f, application, &received);
+	assert_true(str_equal(buf_view(&received), STR("hi")));
+	assert_int_equal(f.fake.connect_count, 2);
+	assert_int_equal(f.fake.login_count, 0);
+	stream_close(application, STREAM_CLOSE_NORMAL);
+	while (f.done_count == 0)
+		loop_turn(f.loop, true);
+	buf_done(&received);
+	close_fixture(&f);
+}
+
 static void test_refused_after_the_login(void **state)
 {
 	struct fixture f;
@@ -359,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_first_connection_is_served_after_the_login),
 		cmocka_unit_test(test_one_login_for_all),
 		cmocka_unit_test(test_stale_token_is_replaced),
+		cmocka_unit_test(test_token_of_another_process),
 		cmocka_unit_test(test_refused_after_the_login),
 		cmocka_unit_test(test_login_api_fails),
 		cmocka_unit_test(test_service_account),

@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "cli/options.h"
+#include "cli/platform.h"
 
 static const struct command commands[] = {
 	{
@@ -56,5 +57,6 @@ int main(int argc, char **argv)
 	const struct program program = { .commands = commands,
 					 .command_count = ARRAY_LEN(commands) };
 
+	platform_keep_standard_descriptors();
 	return (int)program_run(&program, argc, argv);
 }

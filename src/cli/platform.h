@@ -12,6 +12,9 @@
 /* As many descriptors as the system lets this user have. */
 void platform_raise_descriptor_limit(void);
 
+/* Makes sure that descriptors 0, 1 and 2 are in use, so that nothing else is opened under these numbers. */
+void platform_keep_standard_descriptors(void);
+
 /*
  * Starts a program with one argument, without a shell, apart from the terminal's process group. Its standard input and
  * output are /dev/null, because ours may carry somebody's connection; standard error is shared.

@@ -25,6 +25,17 @@ void platform_raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well, only fewer */
 }
 
+void platform_keep_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= STDIN_FILENO && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd); /* nothing was written to it */
+}
+
 /* The loop ignores or watches these; the browser must not inherit that. */
 static void set_default_signals(posix_spawnattr_t *attributes)
 {

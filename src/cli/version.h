@@ -1,11 +1,7 @@
 #pragma once
 
 /*
- * version.h - the version of the build, and how the client introduces itself
+ * version.h - the version of the build, and how the client introduces itself; the build defines CLI_VERSION
  */
-
-#ifndef CLI_VERSION
-#error "the build defines CLI_VERSION"
-#endif
 
 #define CLI_USER_AGENT "pomerium-cli/" CLI_VERSION

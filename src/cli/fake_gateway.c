@@ -46,7 +46,7 @@ static void on_browser_dialed(void *arg, struct stream *stream, const struct add
 
 	g->browser_dial = NULL;
 	assert(stream);
-	assert((url_parse(str_from(g->callback), &url, &ignored)) == 0);
+	assert(url_parse(str_from(g->callback), &url, &ignored) == 0);
 	buf_printf(&target, "%.*s?pomerium_jwt=%s", STR_FMT(url.path), g->brought_token);
 	request.host = url.authority.text;
 	request.target = buf_view(&target);
@@ -62,10 +62,10 @@ static void begin_browser(struct fake_gateway *g, struct str query_text)
 	struct url url;
 	struct err e;
 
-	assert((query_parse(query_text, &arena, &query, &e)) == 0);
+	assert(query_parse(query_text, &arena, &query, &e) == 0);
 	assert(query_get(&query, STR("pomerium_redirect_uri"), &callback));
 	snprintf(g->callback, sizeof(g->callback), "%.*s", STR_FMT(callback));
-	assert((url_parse(str_from(g->callback), &url, &e)) == 0);
+	assert(url_parse(str_from(g->callback), &url, &e) == 0);
 	g->browser_dial = dial_start(g->loop, g->resolver,
 				     &(struct dial_target){ .host = url.authority.host,
 							    .port = url.authority.port,
@@ -143,7 +143,7 @@ static void on_request(void *arg, const struct http_request *request)
 
 static void on_bad_request(void *arg, int status, const struct err *e)
 {
-	assert(!"the client sent a bad request");
+	assert(false); /* the client sent a bad request */
 }
 
 static void on_closed(void *arg, const struct err *e)
@@ -170,7 +170,7 @@ static void on_accept(void *arg, struct stream *stream, const struct addr *addre
 
 static void on_problem(void *arg, const struct err *e, unsigned shed_count)
 {
-	assert(!"the gateway cannot accept");
+	assert(false); /* the gateway of the test cannot accept */
 }
 
 void fake_gateway_open(struct fake_gateway *g, struct loop *loop, struct resolver *resolver)

@@ -74,6 +74,35 @@ static void test_keys(void **state)
 	check_cases(cases, ARRAY_LEN(cases));
 }
 
+/* Each of these, if it were only ignored, could let in somebody whom it keeps out. */
+static void test_what_must_not_be_ignored(void **state)
+{
+	static const char *const global[] = { "bearer_token_format", "downstream_mtls",
+					      "identity_providers",  "insecure_server",
+					      "pomerium_zero_token", "services",
+					      "use_proxy_protocol" };
+	static const char *const route[] = {
+		"allowed_idp_claims", "bearer_token_format",      "identity_providers",
+		"idp_client_id",      "idp_client_secret",        "policy",
+		"sub_policies",       "tls_downstream_client_ca", "tls_downstream_client_ca_file"
+	};
+	char text[200];
+	char expected[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(global); i++) {
+		(void)snprintf(text, sizeof(text), "%s: true\n", global[i]);
+		(void)snprintf(expected, sizeof(expected),
+			       "E c.yaml:1:1: %s is not supported yet\n", global[i]);
+		check_cases(&(struct bad_case){ text, expected }, 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(route); i++) {
+		(void)snprintf(text, sizeof(text), ROUTE "    %s: x\n", route[i]);
+		(void)snprintf(expected, sizeof(expected),
+			       "E c.yaml:4:5: policy[0].%s is not supported yet\n", route[i]);
+		check_cases(&(struct bad_case){ text, expected }, 1);
+	}
+}
+
 static void test_values(void **state)
 {
 	static const struct bad_case cases[] = {
@@ -84,6 +113,9 @@ static void test_values(void **state)
 		{ "workers: [1]\n", "E c.yaml:1:10: workers: must be a text, not a list\n" },
 		{ "log_level: loud\n", "E c.yaml:1:12: log_level: \"loud\" is not a log level "
 				       "(debug, info, warn, error)\n" },
+		/* one problem is one line, whatever the value */
+		{ "log_level: \"a\\nb\"\n", "E c.yaml:1:12: log_level: \"a?b\" is not a log level "
+					    "(debug, info, warn, error)\n" },
 		{ "cookie_expire: 14\n",
 		  "E c.yaml:1:16: cookie_expire: must be at least 1s (a bare "
 		  "number counts nanoseconds)\n" },
@@ -307,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_what_must_not_be_ignored),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_users),

@@ -54,22 +54,24 @@ static int write_file(const struct init *init, const char *name, struct str cont
 {
 	_cleanup_(mem_freep) char *path = path_in(init, name);
 
-	return init->flags->force ? file_replace(path, contents, mode, e) :
-				    file_create(path, contents, mode, e);
+	return init->flags->force ? file_replace(path, contents, mode, e)
+				  : file_create(path, contents, mode, e);
 }
 
 /* Nothing is touched if anything is there: half a directory would be worse than none. */
 static int check_nothing_is_there(const struct init *init, struct err *e)
 {
-	static const char *const names[] = { "config.yaml", "users.yaml", "ca.pem", "ca-key.pem",
-					     "server.pem",  "server-key.pem" };
+	static const char *const names[] = { "config.yaml", "users.yaml", "ca.pem",
+					     "ca-key.pem",  "server.pem", "server-key.pem" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names) && !init->flags->force; i++) {
 		_cleanup_(mem_freep) char *path = path_in(init, names[i]);
 
 		if (access(path, F_OK) == 0)
-			return err_set(e, ERR_CONFIG, "%s is there already and stays as it is: --force replaces it",
-				       path);
+			return err_set(
+				e, ERR_CONFIG,
+				"%s is there already and stays as it is: --force replaces it",
+				path);
 	}
 	return 0;
 }
@@ -84,13 +86,14 @@ static int write_certificates(const struct init *init, struct err *e)
 	int result;
 
 	(void)buf_printf(&wildcard, "*.%s", init->flags->domain);
-	const struct str names[] = { str_from(init->flags->domain), buf_view(&wildcard), STR("localhost"),
-				     STR("127.0.0.1"), STR("::1") };
+	const struct str names[] = { str_from(init->flags->domain), buf_view(&wildcard),
+				     STR("localhost"), STR("127.0.0.1"), STR("::1") };
 
 	result = certificate_make_ca(STR("Pomerium local CA"), &ca, &ca_key, e);
 	if (result == 0)
-		result = certificate_make_server(buf_view(&ca), buf_view(&ca_key), names, ARRAY_LEN(names),
-						 &server, &server_key, e);
+		result = certificate_make_server(
+			&(struct tls_key_pair){ buf_view(&ca), buf_view(&ca_key), "CA" }, names,
+			ARRAY_LEN(names), &server, &server_key, e);
 	if (result == 0)
 		result = write_file(init, "ca.pem", buf_view(&ca), 0644, e);
 	if (result == 0)
@@ -151,13 +154,14 @@ static int write_config(const struct init *init, const char *absolute_dir, struc
 	struct buf text = BUF_INIT(TEXT_MAX);
 	int result;
 
-	(void)buf_printf(&text,
-			 "# Made by pomerium init. The login page is on the name of any route: no other name is needed.\n"
-			 "address: %s\n"
-			 "certificates:\n"
-			 "  - cert: %s/server.pem\n"
-			 "    key: %s/server-key.pem\n",
-			 init->flags->address, absolute_dir, absolute_dir);
+	(void)buf_printf(
+		&text,
+		"# Made by pomerium init. The login page is on the name of any route: no other name is needed.\n"
+		"address: %s\n"
+		"certificates:\n"
+		"  - cert: %s/server.pem\n"
+		"    key: %s/server-key.pem\n",
+		init->flags->address, absolute_dir, absolute_dir);
 	add_secret(&text, "shared_secret");
 	add_secret(&text, "cookie_secret");
 	(void)buf_printf(&text,
@@ -181,14 +185,16 @@ static int write_config(const struct init *init, const char *absolute_dir, struc
 
 static void show_what_is_next(const struct init *init)
 {
-	(void)printf("Made in %s: config.yaml, users.yaml, an own CA (ca.pem) and a certificate for %s.\n", init->dir,
-		     init->flags->domain);
+	(void)printf(
+		"Made in %s: config.yaml, users.yaml, an own CA (ca.pem) and a certificate for %s.\n",
+		init->dir, init->flags->domain);
 	(void)printf("User: %s\n", init->flags->user);
 	if (init->is_password_generated)
 		(void)printf("Password, shown only now: %s\n", init->password);
 	(void)printf("Start the gateway:  pomerium --config %s/config.yaml\n", init->dir);
-	(void)printf("Trust its CA:       pomerium-cli tcp --alternate-ca-path %s/ca.pem redis.%s:6379\n",
-		     init->dir, init->flags->domain);
+	(void)printf(
+		"Trust its CA:       pomerium-cli tcp --alternate-ca-path %s/ca.pem redis.%s:6379\n",
+		init->dir, init->flags->domain);
 }
 
 static int init_run(struct init *init, struct err *e)
@@ -214,18 +220,23 @@ static int check_flags(const struct init_flags *flags, struct err *e)
 	if (authority_parse(str_from(flags->domain), false, &domain, e) < 0 || domain.port != 0)
 		return err_set(e, ERR_CONFIG, "--domain \"%s\" is not a host name", flags->domain);
 	if (!email_is_valid(str_from(flags->user)))
-		return err_set(e, ERR_CONFIG, "--user \"%s\" is not an e-mail address", flags->user);
+		return err_set(e, ERR_CONFIG, "--user \"%s\" is not an e-mail address",
+			       flags->user);
 	return 0;
 }
 
 int command_init(int argc, char **argv)
 {
-	struct init_flags values = { .domain = DEFAULT_DOMAIN, .user = DEFAULT_USER, .address = ":443" };
+	struct init_flags values = { .domain = DEFAULT_DOMAIN,
+				     .user = DEFAULT_USER,
+				     .address = ":443" };
 	const struct flag table[] = {
-		{ "domain", "NAME", "names end in this (default " DEFAULT_DOMAIN ")", &values.domain },
+		{ "domain", "NAME", "names end in this (default " DEFAULT_DOMAIN ")",
+		  &values.domain },
 		{ "user", "EMAIL", "the first user (default " DEFAULT_USER ")", &values.user },
 		{ "address", "HOST:PORT", "where to listen (default :443)", &values.address },
-		{ "password-stdin", NULL, "the password is the first line of standard input", &values.password_stdin },
+		{ "password-stdin", NULL, "the password is the first line of standard input",
+		  &values.password_stdin },
 		{ "force", NULL, "replace what is there", &values.force },
 		{ "help", NULL, "print this", &values.help },
 	};

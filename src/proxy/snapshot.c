@@ -11,7 +11,9 @@ static void make_idp_id(struct snapshot *s)
 	uint8_t digest[SHA256_SIZE];
 	struct buf text = BUF_INIT(2 * SHA256_SIZE);
 
-	digest_sha256(s->config->idp_provider == CONFIG_IDP_LOCAL ? STR("idp:local") : STR("idp:none"), digest);
+	digest_sha256(s->config->idp_provider == CONFIG_IDP_LOCAL ? STR("idp:local")
+								  : STR("idp:none"),
+		      digest);
 	(void)hex_encode(&text, digest, sizeof(digest));
 	memcpy(s->idp_id, text.data, text.len);
 	buf_done(&text);
@@ -60,6 +62,13 @@ static int make_tls(struct snapshot *s, struct err *e)
 			.pairs = pairs,
 			.pair_count = config->key_pair_count,
 			.alpn = alpn,
+			.plain_http_reply = STR(
+				"HTTP/1.1 400 Bad Request\r\n"
+				"content-type: text/plain; charset=utf-8\r\n"
+				"content-length: 62\r\n"
+				"connection: close\r\n"
+				"x-pomerium-reason: bad-request\r\n\r\n"
+				"This port speaks HTTPS: begin the address with https instead.\n"),
 		},
 		&s->tls, e);
 	mem_free(pairs);

@@ -275,19 +275,19 @@ int certificate_make_ca(struct str common_name, struct buf *ret_certificate_pem,
 	return make(&draft, ret_certificate_pem, ret_key_pem, e);
 }
 
-int certificate_make_server(struct str ca_certificate_pem, struct str ca_key_pem,
-			    const struct str *names, size_t name_count,
-			    struct buf *ret_certificate_pem, struct buf *ret_key_pem, struct err *e)
+int certificate_make_server(const struct tls_key_pair *ca_pair, const struct str *names,
+			    size_t name_count, struct buf *ret_certificate_pem,
+			    struct buf *ret_key_pem, struct err *e)
 {
-	const struct tls_key_pair ca_pair = { ca_certificate_pem, ca_key_pem, "CA" };
 	_cleanup_(tls_pem_pair_done) struct tls_pem_pair ca = { 0 };
 	struct draft draft;
 
-	if (check_names(names, name_count, e) || tls_pem_pair_read(&ca_pair, &ca, e))
+	if (check_names(names, name_count, e) || tls_pem_pair_read(ca_pair, &ca, e))
 		return -1;
 	if (X509_check_ca(ca.leaf) != 1)
 		return err_set(e, ERR_CONFIG,
-			       "CA: the certificate is not that of a certificate authority");
+			       "%s: the certificate is not that of a certificate authority",
+			       ca_pair->origin);
 	draft = server_draft(names, name_count);
 	draft.issuer = ca.leaf;
 	draft.issuer_key = ca.key;

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "tls/tls_config.h"
 
 #define CERTIFICATE_CA_DAYS     3650
 #define CERTIFICATE_SERVER_DAYS 397
@@ -21,10 +22,9 @@ int certificate_make_ca(struct str common_name, struct buf *ret_certificate_pem,
 			struct buf *ret_key_pem, struct err *e);
 
 /* A server certificate for DNS names ("*." wildcards too) and IP literals, signed by the CA. */
-int certificate_make_server(struct str ca_certificate_pem, struct str ca_key_pem,
-			    const struct str *names, size_t name_count,
-			    struct buf *ret_certificate_pem, struct buf *ret_key_pem,
-			    struct err *e);
+int certificate_make_server(const struct tls_key_pair *ca, const struct str *names,
+			    size_t name_count, struct buf *ret_certificate_pem,
+			    struct buf *ret_key_pem, struct err *e);
 
 /* A server certificate that vouches for itself: clients will warn, or pin it. */
 int certificate_make_self_signed(const struct str *names, size_t name_count,

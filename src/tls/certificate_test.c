@@ -100,7 +100,8 @@ static void test_several_names(void **state)
 	X509 *leaf;
 
 	test_pem_ca(&ca, "Test CA");
-	assert_int_equal(certificate_make_server(buf_view(&ca.certificate), buf_view(&ca.key),
+	assert_int_equal(certificate_make_server(&(struct tls_key_pair){ buf_view(&ca.certificate),
+									 buf_view(&ca.key), "CA" },
 						 names, 4, &server.certificate, &server.key, NULL),
 			 0);
 	leaf = parse(&server.certificate);
@@ -182,10 +183,11 @@ static void test_bad_names_are_refused(void **state)
 		struct test_pem server = { BUF_INIT(TEST_PEM_MAX), BUF_INIT(TEST_PEM_MAX) };
 		struct err e = { 0 };
 
-		assert_int_equal(certificate_make_server(buf_view(&ca.certificate),
-							 buf_view(&ca.key), &name, 1,
-							 &server.certificate, &server.key, &e),
-				 -1);
+		assert_int_equal(
+			certificate_make_server(&(struct tls_key_pair){ buf_view(&ca.certificate),
+									buf_view(&ca.key), "CA" },
+						&name, 1, &server.certificate, &server.key, &e),
+			-1);
 		assert_int_equal(e.kind, ERR_CONFIG);
 		assert_int_equal(server.certificate.len, 0);
 		test_pem_done(&server);
@@ -203,7 +205,8 @@ static void expect_refused(struct str ca_certificate, struct str ca_key, size_t 
 
 	buf_append_str(&certificate, STR("before"));
 	assert_int_equal(
-		certificate_make_server(ca_certificate, ca_key, &name, 1, &certificate, &key, &e),
+		certificate_make_server(&(struct tls_key_pair){ ca_certificate, ca_key, "CA" },
+					&name, 1, &certificate, &key, &e),
 		-1);
 	assert_int_equal(e.kind, kind);
 	assert_true(str_contains(str_from(e.text), str_from(text)));

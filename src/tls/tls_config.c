@@ -41,6 +41,7 @@ struct tls_config {
 	struct map by_name; /* lower case, "*." included -> SSL_CTX of contexts */
 	char **alpn;        /* NULL-terminated */
 	struct buf alpn_wire;
+	char *plain_http_reply;
 	struct tls_sessions sessions;
 };
 
@@ -76,6 +77,7 @@ void tls_config_unref(struct tls_config *config)
 		mem_free(config->alpn[i]);
 	mem_free(config->alpn);
 	buf_done(&config->alpn_wire);
+	mem_free(config->plain_http_reply);
 	BIO_meth_free(config->bio_method);
 	mem_free(config);
 }
@@ -233,6 +235,7 @@ int tls_config_new_server(const struct tls_server_options *options, struct tls_c
 
 	if (set_alpn(config, options->alpn, e))
 		return -1;
+	config->plain_http_reply = str_copy(options->plain_http_reply);
 	for (size_t i = 0; i < options->pair_count; i++)
 		if (add_pair(config, &options->pairs[i], e))
 			return -1;
@@ -363,6 +366,11 @@ const char *tls_config_alpn_of(const struct tls_config *config, const SSL *ssl)
 bool tls_config_verifies(const struct tls_config *config)
 {
 	return config->verifies;
+}
+
+struct str tls_config_plain_http_reply(const struct tls_config *config)
+{
+	return str_from(config->plain_http_reply);
 }
 
 bool tls_config_is_server(const struct tls_config *config)

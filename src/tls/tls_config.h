@@ -29,6 +29,8 @@ struct tls_server_options {
 	const struct tls_key_pair *pairs;
 	size_t pair_count;
 	const char *const *alpn; /* NULL-terminated, in order of preference */
+	/* What a peer that speaks plain HTTP is told before the connection ends; empty: nothing. Copied. */
+	struct str plain_http_reply;
 };
 
 int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,

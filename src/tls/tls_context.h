@@ -17,6 +17,7 @@ const char *tls_config_alpn_of(const struct tls_config *config, const SSL *ssl);
 
 bool tls_config_verifies(const struct tls_config *config);
 bool tls_config_is_server(const struct tls_config *config);
+struct str tls_config_plain_http_reply(const struct tls_config *config);
 
 /* Sessions that the client may resume. */
 struct tls_sessions *tls_config_sessions(struct tls_config *config);

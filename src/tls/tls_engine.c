@@ -53,14 +53,23 @@ static enum tls_step fail_cut(struct tls_stream *ts)
 	return tls_fail(ts, &e);
 }
 
+/* One sentence in the language it speaks; best effort, and then nothing more in ours. */
+static void answer_plain_http(struct tls_stream *ts)
+{
+	struct str reply = tls_config_plain_http_reply(ts->config);
+
+	ts->wire.is_deaf = true;
+	ts->is_plain_http = true;
+	if (reply.len > 0 && stream_write(ts->wire.lower, reply.at, reply.len) > 0)
+		(void)stream_shutdown(ts->wire.lower);
+}
+
 static enum tls_step fail_ssl(struct tls_stream *ts)
 {
 	struct err e = { 0 };
 
-	if (tls_config_is_server(ts->config) && tls_err_is_plain_http()) {
-		ts->is_plain_http = true;
-		ts->wire.is_deaf = true;
-	}
+	if (tls_config_is_server(ts->config) && tls_err_is_plain_http())
+		answer_plain_http(ts);
 	tls_err_failure(&e, ts->ssl, str_from(ts->name), ts->state == TLS_HANDSHAKE);
 	return tls_fail(ts, &e);
 }

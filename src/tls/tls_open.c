@@ -17,13 +17,7 @@
  * operation, where its owner must look anyway.
  */
 
-static struct tls_stream *tls_stream_of(struct stream *s)
-{
-	assert(s->ops == &tls_stream_ops);
-	return container_of(s, struct tls_stream, base);
-}
-
-static const struct tls_stream *tls_stream_of_const(const struct stream *s)
+static const struct tls_stream *tls_stream_of(const struct stream *s)
 {
 	assert(s->ops == &tls_stream_ops);
 	return (const struct tls_stream *)((const char *)s - offsetof(struct tls_stream, base));
@@ -114,7 +108,7 @@ struct stream *tls_stream_connect(struct loop *loop, struct stream *lower,
 
 bool tls_stream_facts(const struct stream *s, struct tls_facts *ret)
 {
-	const struct tls_stream *ts = tls_stream_of_const(s);
+	const struct tls_stream *ts = tls_stream_of(s);
 	const char *name;
 
 	if (ts->state != TLS_OPEN)
@@ -127,22 +121,4 @@ bool tls_stream_facts(const struct stream *s, struct tls_facts *ret)
 		.is_resumed = SSL_session_reused(ts->ssl) == 1,
 	};
 	return true;
-}
-
-bool tls_stream_got_plain_http(const struct stream *s)
-{
-	return tls_stream_of_const(s)->is_plain_http;
-}
-
-static void on_ownerless_event(void *arg, unsigned events)
-{
-}
-
-struct stream *tls_stream_take_lower(struct stream *s)
-{
-	struct tls_stream *ts = tls_stream_of(s);
-
-	assert(ts->base.err);
-	stream_set_owner(ts->wire.lower, on_ownerless_event, NULL);
-	return TAKE(ts->wire.lower);
 }

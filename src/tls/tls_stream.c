@@ -56,12 +56,32 @@ static void wake_later(struct tls_stream *ts, unsigned events)
 	later_start(&ts->later, ts->wire.loop, on_later);
 }
 
+/*
+ * After close_notify nothing is read any more, so a peer that is gone for good would only show when something is
+ * written. What it may still send is no TLS of ours and is dropped.
+ */
+static bool is_gone_after_end(struct tls_stream *ts)
+{
+	char dropped[256];
+
+	if (!ts->has_end || ts->base.err)
+		return false;
+	return stream_read(ts->wire.lower, dropped, sizeof(dropped)) == STREAM_FAILED ||
+	       stream_error(ts->wire.lower);
+}
+
 void tls_on_lower_event(void *arg, unsigned events)
 {
 	struct tls_stream *ts = arg;
 	unsigned owner_events = 0;
 	uint8_t waits = 0;
 
+	if ((events & STREAM_READABLE) && is_gone_after_end(ts)) {
+		(void)tls_fail_lower(ts); /* told by the event */
+		if (ts->base.on_event)
+			ts->base.on_event(ts->base.arg, STREAM_READABLE | STREAM_WRITABLE);
+		return;
+	}
 	if ((events & STREAM_WRITABLE) && !ts->base.err && tls_wire_has_output(&ts->wire)) {
 		if (tls_push(ts, &waits) == STEP_WAIT)
 			events &= ~(unsigned)STREAM_WRITABLE;
@@ -316,7 +336,8 @@ static void tls_close(struct stream *s, enum stream_close how)
 		say_goodbye(ts);
 	tls_set_state(ts, TLS_CLOSED);
 	later_cancel(&ts->later);
-	stream_close(TAKE(ts->wire.lower), how);
+	/* A reset could overtake the answer to a peer that spoke plain HTTP. */
+	stream_close(TAKE(ts->wire.lower), ts->is_plain_http ? STREAM_CLOSE_NORMAL : how);
 	tls_wire_drop(&ts->wire);
 	SSL_free(TAKE(ts->ssl));
 	ERR_clear_error();

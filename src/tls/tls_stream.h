@@ -44,8 +44,3 @@ struct tls_facts {
 
 /* False while the handshake is not done. s must be a TLS stream. */
 bool tls_stream_facts(const struct stream *s, struct tls_facts *ret);
-
-/* True when the handshake failed because the peer spoke plain HTTP: the lower stream still works, and
- * tls_stream_take_lower() gives it away so that it can be told. */
-bool tls_stream_got_plain_http(const struct stream *s);
-struct stream *tls_stream_take_lower(struct stream *s);

@@ -32,7 +32,8 @@ void test_pem_server(struct test_pem *ret, const struct test_pem *ca, const char
 	struct str names[] = { str_from(name) };
 
 	pem_init(ret);
-	assert_int_equal(certificate_make_server(buf_view(&ca->certificate), buf_view(&ca->key),
+	assert_int_equal(certificate_make_server(&(struct tls_key_pair){ buf_view(&ca->certificate),
+									 buf_view(&ca->key), "CA" },
 						 names, 1, &ret->certificate, &ret->key, NULL),
 			 0);
 }
@@ -51,7 +52,10 @@ struct tls_key_pair test_key_pair(const struct test_pem *pem)
 struct tls_config *test_server_config(const struct test_pem *pem, const char *const *alpn)
 {
 	struct tls_key_pair pair = test_key_pair(pem);
-	struct tls_server_options options = { .pairs = &pair, .pair_count = 1, .alpn = alpn };
+	struct tls_server_options options = { .pairs = &pair,
+					      .pair_count = 1,
+					      .alpn = alpn,
+					      .plain_http_reply = STR(PLAIN_HTTP_REPLY) };
 	struct tls_config *config = NULL;
 
 	assert_int_equal(tls_config_new_server(&options, &config, NULL), 0);

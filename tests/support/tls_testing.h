@@ -19,7 +19,8 @@
 
 struct loop;
 
-#define TEST_PEM_MAX 16384
+#define TEST_PEM_MAX     16384
+#define PLAIN_HTTP_REPLY "HTTP/1.1 400 Bad Request\r\n\r\n"
 
 struct test_pem {
 	struct buf certificate;

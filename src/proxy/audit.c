@@ -12,8 +12,8 @@
 #include "proxy/worker.h"
 
 /* The reasons of a mask as a list under why_true or why_false. */
-static void log_why(struct log_line *line, bool is_true, const char *why_true, const char *why_false,
-		    uint32_t reasons)
+static void log_why(struct log_line *line, bool is_true, const char *why_true,
+		    const char *why_false, uint32_t reasons)
 {
 	struct str names[REASON_COUNT];
 	size_t count = 0;

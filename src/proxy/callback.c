@@ -24,7 +24,8 @@ static int open_token(struct exchange *x, const struct query *query, struct str 
 
 	if (query_get(query, STR("pomerium_session_encrypted"), &text) &&
 	    base64_decode(&sealed, BASE64_URL_PADDED, text) == 0 &&
-	    seal_open((const uint8_t *)x->snapshot->shared_key.at, buf_view(&sealed), STR(""), &token, NULL) == 0) {
+	    seal_open((const uint8_t *)x->snapshot->shared_key.at, buf_view(&sealed), STR(""),
+		      &token, NULL) == 0) {
 		*ret_token = arena_copy(&x->arena, buf_view(&token));
 		result = 0;
 	}
@@ -34,20 +35,22 @@ static int open_token(struct exchange *x, const struct query *query, struct str 
 }
 
 /* Adds pomerium_jwt to the query of the program's URL; other parameters stay. */
-static int add_token(struct exchange *x, struct str redirect_uri, struct str token, struct str *ret_location)
+static int add_token(struct exchange *x, struct str redirect_uri, struct str token,
+		     struct str *ret_location)
 {
 	struct buf location = BUF_INIT(URL_MAX);
 	struct query params;
 	struct url url;
 	int result = -1;
 
-	if (url_parse(redirect_uri, &url, NULL) < 0 || query_parse(url.query, &x->arena, &params, NULL) < 0 ||
+	if (url_parse(redirect_uri, &url, NULL) < 0 ||
+	    query_parse(url.query, &x->arena, &params, NULL) < 0 ||
 	    params.count >= QUERY_PARAMS_MAX)
 		return -1;
 	query_remove(&params, STR("pomerium_jwt"));
 	query_add(&params, STR("pomerium_jwt"), token);
-	if (buf_printf(&location, "%.*s://%.*s%.*s?", STR_FMT(url.scheme), STR_FMT(url.authority.text),
-		       STR_FMT(url.path)) == 0 &&
+	if (buf_printf(&location, "%.*s://%.*s%.*s?", STR_FMT(url.scheme),
+		       STR_FMT(url.authority.text), STR_FMT(url.path)) == 0 &&
 	    query_format_canonical(&params, &location) == 0) {
 		*ret_location = arena_copy(&x->arena, buf_view(&location));
 		result = 0;
@@ -66,14 +69,18 @@ enum step endpoint_callback(struct exchange *x)
 	struct str token;
 
 	if (verify_request_url(x, &query, &e) < 0)
+		return respond_error(
+			x, 400,
+			arena_printf(&x->arena,
+				     "This link is not valid: %s. Start the login again.", e.text));
+	if (!query_get(&query, STR("pomerium_redirect_uri"), &location) ||
+	    open_token(x, &query, &token) < 0)
 		return respond_error(x, 400,
-				     arena_printf(&x->arena, "This link is not valid: %s. Start the login again.",
-						  e.text));
-	if (!query_get(&query, STR("pomerium_redirect_uri"), &location) || open_token(x, &query, &token) < 0)
-		return respond_error(x, 400, STR("This link is not complete. Start the login again."));
+				     STR("This link is not complete. Start the login again."));
 	if (query_get(&query, STR("pomerium_programmatic"), &programmatic) &&
 	    str_equal(programmatic, STR("true")) && add_token(x, location, token, &location) < 0)
-		return respond_error(x, 400, STR("This link leads to an address that is not valid."));
+		return respond_error(x, 400,
+				     STR("This link leads to an address that is not valid."));
 
 	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_SESSION), token));
 	reply_header(&reply, STR("referrer-policy"), STR("no-referrer"));

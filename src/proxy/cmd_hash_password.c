@@ -16,11 +16,13 @@ int command_hash_password(int argc, char **argv)
 	if (flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, 0) < 0)
 		return EXIT_USAGE;
 	if (help) {
-		(void)printf("pomerium hash-password - reads a password from the terminal or the first line of "
-			     "standard input\nand prints its hash, for password_hash of a local user\n");
+		(void)printf(
+			"pomerium hash-password - reads a password from the terminal or the first line of "
+			"standard input\nand prints its hash, for password_hash of a local user\n");
 		return 0;
 	}
-	if (password_read(true, &password, &e) < 0 || password_hash(str_from(password), hash, &e) < 0)
+	if (password_read(true, &password, &e) < 0 ||
+	    password_hash(str_from(password), hash, &e) < 0)
 		return command_fail(1, "%s", e.text);
 	(void)printf("%s\n", hash);
 	return 0;

@@ -35,9 +35,11 @@ int command_serve(int argc, char **argv, const struct command *commands, size_t 
 	if (version)
 		return command_version(argc, argv);
 	if (words > 0)
-		return command_fail(EXIT_USAGE, "\"%s\" is not a command, see pomerium --help", word);
+		return command_fail(EXIT_USAGE, "\"%s\" is not a command, see pomerium --help",
+				    word);
 	if (!config)
-		return command_fail(EXIT_USAGE,
-				    "there is no configuration: give --config FILE, or make one with pomerium init DIR");
+		return command_fail(
+			EXIT_USAGE,
+			"there is no configuration: give --config FILE, or make one with pomerium init DIR");
 	return server_run(&(struct server_options){ .config_path = config });
 }

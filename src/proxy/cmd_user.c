@@ -28,11 +28,12 @@ struct user_action {
 	const char *usage;
 	bool needs_email;
 	bool creates_file;
-	int (*run)(struct users_file *file, struct str email, const struct user_flags *flags, struct err *e);
+	int (*run)(struct users_file *file, struct str email, const struct user_flags *flags,
+		   struct err *e);
 };
 
-static int set_password(struct users_file *file, struct config_user *user, const struct user_flags *flags,
-			struct err *e)
+static int set_password(struct users_file *file, struct config_user *user,
+			const struct user_flags *flags, struct err *e)
 {
 	_cleanup_(mem_free_secretp) char *password = NULL;
 	char hash[PASSWORD_HASH_MAX];
@@ -66,7 +67,8 @@ static struct config_user *find(struct users_file *file, struct str email, struc
 	return user;
 }
 
-static int add_user(struct users_file *file, struct str email, const struct user_flags *flags, struct err *e)
+static int add_user(struct users_file *file, struct str email, const struct user_flags *flags,
+		    struct err *e)
 {
 	struct config_user *user;
 
@@ -85,8 +87,8 @@ static int add_user(struct users_file *file, struct str email, const struct user
 	return set_password(file, user, flags, e);
 }
 
-static int change_password(struct users_file *file, struct str email, const struct user_flags *flags,
-			   struct err *e)
+static int change_password(struct users_file *file, struct str email,
+			   const struct user_flags *flags, struct err *e)
 {
 	struct config_user *user = find(file, email, e);
 
@@ -138,8 +140,8 @@ static int list_users(struct users_file *file, struct str email, const struct us
 	for (size_t i = 0; i < file->count; i++) {
 		const struct config_user *user = &file->users[i];
 
-		(void)printf("%.*s\t%s\t%.*s\t", STR_FMT(user->email), user->disabled ? "disabled" : "enabled",
-			     STR_FMT(user->name));
+		(void)printf("%.*s\t%s\t%.*s\t", STR_FMT(user->email),
+			     user->disabled ? "disabled" : "enabled", STR_FMT(user->name));
 		for (size_t k = 0; k < user->groups.count; k++)
 			(void)printf("%s%.*s", k ? "," : "", STR_FMT(user->groups.items[k]));
 		(void)printf("\n");
@@ -162,12 +164,14 @@ static int print_help(const struct flag *table, size_t count)
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		(void)printf("  pomerium user %s %s--file FILE\n", actions[i].name,
 			     actions[i].needs_email ? "EMAIL " : "");
-	(void)printf("\nThe password is asked for on the terminal or read from standard input.\n\nFlags:\n");
+	(void)printf(
+		"\nThe password is asked for on the terminal or read from standard input.\n\nFlags:\n");
 	flags_print(table, count);
 	return 0;
 }
 
-static int run_action(const struct user_action *action, const char *email, const struct user_flags *flags)
+static int run_action(const struct user_action *action, const char *email,
+		      const struct user_flags *flags)
 {
 	struct users_file file = { 0 };
 	struct err e = { 0 };
@@ -189,7 +193,8 @@ int command_user(int argc, char **argv)
 		{ "name", "NAME", "add: the name people know", &values.name },
 		{ "groups", "A,B", "add: groups, separated by commas", &values.groups },
 		{ "id", "ID", "add: a stable id of your own", &values.id },
-		{ "password-stdin", NULL, "do not ask: the first line of standard input", &values.password_stdin },
+		{ "password-stdin", NULL, "do not ask: the first line of standard input",
+		  &values.password_stdin },
 		{ "help", NULL, "print this", &values.help },
 	};
 	const char *words[2] = { 0 };
@@ -200,7 +205,8 @@ int command_user(int argc, char **argv)
 	if (values.help)
 		return print_help(table, ARRAY_LEN(table));
 	if (count == 0)
-		return command_fail(EXIT_USAGE, "what is to be done with the users? see pomerium user --help");
+		return command_fail(EXIT_USAGE,
+				    "what is to be done with the users? see pomerium user --help");
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
 		if (strcmp(words[0], actions[i].name) != 0)
 			continue;
@@ -211,6 +217,8 @@ int command_user(int argc, char **argv)
 			return command_fail(EXIT_USAGE, "--file FILE is missing");
 		return run_action(&actions[i], words[1], &values);
 	}
-	return command_fail(EXIT_USAGE, "\"%s\" is nothing that can be done with users, see pomerium user --help",
-			    words[0]);
+	return command_fail(
+		EXIT_USAGE,
+		"\"%s\" is nothing that can be done with users, see pomerium user --help",
+		words[0]);
 }

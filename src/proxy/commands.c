@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-#define FLAG_FIRST 256 /* beyond every character, so that getopt_long() tells flags apart by index */
+#define FLAG_FIRST                                                                                 \
+	256 /* beyond every character, so that getopt_long() tells flags apart by index */
 
 int command_fail(int status, const char *format, ...)
 {
@@ -43,8 +44,8 @@ static int complain(int argc, char **argv, int code)
 	return command_fail(-1, "%s is not a flag of this command, see --help", word);
 }
 
-int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv, const char **arguments,
-		size_t arguments_max)
+int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv,
+		const char **arguments, size_t arguments_max)
 {
 	_cleanup_(mem_freep) struct option *options = make_options(flags, flag_count);
 	int count = 0;
@@ -59,7 +60,8 @@ int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **ar
 	}
 	for (; optind < argc; optind++) {
 		if ((size_t)count == arguments_max)
-			return command_fail(-1, "\"%s\" is one argument too many, see --help", argv[optind]);
+			return command_fail(-1, "\"%s\" is one argument too many, see --help",
+					    argv[optind]);
 		arguments[count++] = argv[optind];
 	}
 	return count;

@@ -39,8 +39,8 @@ struct flag {
  * Reads flags and arguments in any order (GNU style); what is no flag goes to arguments. Returns the number of arguments, or -1 after
  * having said what is wrong on standard error.
  */
-int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv, const char **arguments,
-		size_t arguments_max);
+int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv,
+		const char **arguments, size_t arguments_max);
 void flags_print(const struct flag *flags, size_t flag_count);
 
 /* "pomerium: <text>" on standard error; returns status. */

@@ -12,8 +12,8 @@ enum step endpoint_health(struct exchange *x)
 	return respond_text(x, 200, STR("OK\n"));
 }
 
-static void json_url(struct json_writer *json, struct str key, struct exchange *x, struct str authority,
-		     const char *path)
+static void json_url(struct json_writer *json, struct str key, struct exchange *x,
+		     struct str authority, const char *path)
 {
 	json_key(json, key);
 	json_text(json, arena_printf(&x->arena, "https://%.*s%s", STR_FMT(authority), path));

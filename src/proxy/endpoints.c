@@ -14,7 +14,8 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/sign_out", "GET POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_sign_out },
 	{ "/.pomerium/signed_out", "GET", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_signed_out },
 	{ "/.pomerium/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_sign_in },
-	{ "/.pomerium/local/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_local_sign_in },
+	{ "/.pomerium/local/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN,
+	  endpoint_local_sign_in },
 	{ "/", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_authenticate_root },
 	{ "/robots.txt", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_robots },
 };
@@ -43,7 +44,8 @@ static bool is_served_here(const struct exchange *x, const struct endpoint *row)
 static const struct endpoint *find(const struct exchange *x, struct str path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(endpoint_rows); i++)
-		if (str_equal(path, str_from(endpoint_rows[i].path)) && is_served_here(x, &endpoint_rows[i]))
+		if (str_equal(path, str_from(endpoint_rows[i].path)) &&
+		    is_served_here(x, &endpoint_rows[i]))
 			return &endpoint_rows[i];
 	return NULL;
 }
@@ -75,7 +77,7 @@ static enum step refuse_method(struct exchange *x, const struct endpoint *endpoi
 	struct str allow = str_from(endpoint->methods);
 
 	reply_header(&reply, STR("allow"),
-		     str_equal(allow, STR("GET"))	? STR("GET")
+		     str_equal(allow, STR("GET"))        ? STR("GET")
 		     : str_equal(allow, STR("GET HEAD")) ? STR("GET, HEAD")
 							 : STR("GET, POST"));
 	reply_header(&reply, STR("content-type"), STR("text/plain; charset=utf-8"));

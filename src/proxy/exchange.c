@@ -24,10 +24,8 @@ static enum step stage_serve(struct exchange *x)
 
 /* The life of one request, top to bottom. Every exit goes through exchange_finish(). */
 static const struct stage stages[] = {
-	{ "route", stage_route },
-	{ "authenticate", stage_authenticate },
-	{ "authorize", stage_authorize },
-	{ "dial", stage_dial },
+	{ "route", stage_route },         { "authenticate", stage_authenticate },
+	{ "authorize", stage_authorize }, { "dial", stage_dial },
 	{ "serve", stage_serve },
 };
 

@@ -71,9 +71,9 @@ struct request_facts {
 
 struct exchange {
 	struct list_node in_worker;
-	struct worker *worker;              /* borrowed; outlives us */
-	struct connection *connection;      /* borrowed; NULL once the tunnel has taken its stream */
-	struct snapshot *snapshot;          /* referenced: the rules in force when the request arrived */
+	struct worker *worker;         /* borrowed; outlives us */
+	struct connection *connection; /* borrowed; NULL once the tunnel has taken its stream */
+	struct snapshot *snapshot;     /* referenced: the rules in force when the request arrived */
 	const struct http_request *request; /* valid until answered */
 	struct request_facts facts;
 	struct addr peer;
@@ -90,8 +90,9 @@ struct exchange {
 	const struct endpoint *endpoint; /* NULL for tunnels */
 	/* authenticate */
 	enum credential credential;
-	struct session *session;         /* referenced; NULL: nobody */
-	const char *credential_problem;  /* a credential was shown but is not good: "session-unknown", ... */
+	struct session *session; /* referenced; NULL: nobody */
+	const char *
+		credential_problem; /* a credential was shown but is not good: "session-unknown", ... */
 	/* authorize */
 	struct decision decision;
 	/* dial */

@@ -36,8 +36,8 @@ static void settle(struct login_job *job, bool was_successful)
 	if (job->is_settled)
 		return;
 	job->is_settled = true;
-	login_guard_end(job->worker->shared.guard, str_from(job->email), str_from(job->ip), was_successful,
-			clock_now_unix());
+	login_guard_end(job->worker->shared.guard, str_from(job->email), str_from(job->ip),
+			was_successful, clock_now_unix());
 }
 
 static void run_job(void *arg)
@@ -108,7 +108,8 @@ static enum step log_in(struct exchange *x, struct login_job *job, const struct 
 		result = session_issue_token(x, session, STR(""), STR(""), &token);
 	session_unref(session);
 	if (result < 0) {
-		log_error(job->worker->shared.log, LOG_ERROR, "authenticate", "session not stored", &e);
+		log_error(job->worker->shared.log, LOG_ERROR, "authenticate", "session not stored",
+			  &e);
 		return respond_refusal(x, REFUSAL_OVERLOADED);
 	}
 	log_login(job, x, "logged in");
@@ -131,13 +132,15 @@ static void on_checked(void *arg)
 		return;
 	}
 	log_login(job, x, "login refused");
-	exchange_resume(x, local_login_show_form(
-				   x, 401,
-				   &(struct login_form){
-					   .email = arena_copy(&x->arena, str_from(job->email)),
-					   .next = arena_copy(&x->arena, str_from(job->next)),
-					   .problem = STR("This e-mail and password do not belong together."),
-				   }));
+	exchange_resume(
+		x,
+		local_login_show_form(
+			x, 401,
+			&(struct login_form){
+				.email = arena_copy(&x->arena, str_from(job->email)),
+				.next = arena_copy(&x->arena, str_from(job->next)),
+				.problem = STR("This e-mail and password do not belong together."),
+			}));
 }
 
 static enum step start_job(struct exchange *x, const struct login_form *form, const char *ip)
@@ -166,19 +169,21 @@ enum step local_login_check_password(struct exchange *x, const struct login_form
 	unsigned wait_s;
 
 	addr_format_ip(&x->peer, ip);
-	if (str_is_empty(form->email) || str_is_empty(form->password) || form->password.len > PASSWORD_MAX ||
-	    form->email.len > 254) {
+	if (str_is_empty(form->email) || str_is_empty(form->password) ||
+	    form->password.len > PASSWORD_MAX || form->email.len > 254) {
 		again.problem = STR("Please fill in your e-mail and your password.");
 		return local_login_show_form(x, 400, &again);
 	}
 	if (x->worker->password_jobs >= WORKER_PASSWORD_JOBS_MAX)
 		return respond_refusal(x, REFUSAL_OVERLOADED);
-	wait_s = login_guard_begin(x->worker->shared.guard, form->email, str_from(ip), clock_now_unix());
+	wait_s = login_guard_begin(x->worker->shared.guard, form->email, str_from(ip),
+				   clock_now_unix());
 	if (wait_s > 0) {
 		again.retry_after_s = wait_s;
-		again.problem = arena_printf(&x->arena,
-					     "Too many tries did not succeed. Please wait %u seconds and try again.",
-					     wait_s);
+		again.problem = arena_printf(
+			&x->arena,
+			"Too many tries did not succeed. Please wait %u seconds and try again.",
+			wait_s);
 		return local_login_show_form(x, 429, &again);
 	}
 	return start_job(x, form, ip);

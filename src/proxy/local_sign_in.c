@@ -40,7 +40,8 @@ static struct str csrf_token(struct exchange *x)
 	uint8_t random[CSRF_BYTES];
 	struct str token;
 
-	if (cookie_get(&x->request->headers, STR(COOKIE_CSRF), &token) && token.len == CSRF_TEXT_LEN)
+	if (cookie_get(&x->request->headers, STR(COOKIE_CSRF), &token) &&
+	    token.len == CSRF_TEXT_LEN)
 		return token;
 	random_bytes(random, sizeof(random));
 	(void)base64_encode(&text, BASE64_URL, random, sizeof(random));
@@ -61,21 +62,24 @@ enum step local_login_show_form(struct exchange *x, int status, const struct log
 		(void)html_escape(&page, form->problem);
 		(void)buf_append_str(&page, STR("</p>\n"));
 	}
-	(void)buf_append_str(&page, STR("<form method=\"post\" action=\"/.pomerium/local/sign_in\">\n"));
+	(void)buf_append_str(&page,
+			     STR("<form method=\"post\" action=\"/.pomerium/local/sign_in\">\n"));
 	add_hidden_field(&page, "csrf", csrf);
 	add_hidden_field(&page, "next", form->next);
 	(void)buf_append_str(&page, STR("<label for=\"email\">E-mail</label>\n"
 					"<input id=\"email\" name=\"email\" type=\"email\" "
 					"autocomplete=\"username\" required autofocus value=\""));
 	(void)html_escape(&page, form->email);
-	(void)buf_append_str(&page, STR("\">\n<label for=\"password\">Password</label>\n"
-					"<input id=\"password\" name=\"password\" type=\"password\" "
-					"autocomplete=\"current-password\" required>\n"
-					"<button type=\"submit\">Log in</button>\n</form>\n"));
+	(void)buf_append_str(&page,
+			     STR("\">\n<label for=\"password\">Password</label>\n"
+				 "<input id=\"password\" name=\"password\" type=\"password\" "
+				 "autocomplete=\"current-password\" required>\n"
+				 "<button type=\"submit\">Log in</button>\n</form>\n"));
 	page_end(&page, STR(""));
 	reply_header(&reply, STR("set-cookie"), csrf_cookie(x, csrf));
 	if (form->retry_after_s > 0)
-		reply_header(&reply, STR("retry-after"), arena_printf(&x->arena, "%u", form->retry_after_s));
+		reply_header(&reply, STR("retry-after"),
+			     arena_printf(&x->arena, "%u", form->retry_after_s));
 	reply_page(x, &reply, &page);
 	return reply_send(x, &reply);
 }
@@ -90,21 +94,25 @@ static bool next_is_genuine(struct exchange *x, struct str next, struct err *e)
 		(void)err_set(e, ERR_PROTOCOL, "it does not lead to the sign-in page");
 		return false;
 	}
-	return signed_url_verify(x->snapshot->shared_key, x->facts.authority, str_first(next, path_len),
-				 str_from_pos(next, path_len + 1), clock_now_unix(), &x->arena, &params, e) == 0;
+	return signed_url_verify(x->snapshot->shared_key, x->facts.authority,
+				 str_first(next, path_len), str_from_pos(next, path_len + 1),
+				 clock_now_unix(), &x->arena, &params, e) == 0;
 }
 
 static enum step refuse_next(struct exchange *x, const struct err *e)
 {
 	return respond_error(x, 400,
-			     arena_printf(&x->arena, "This link is not valid: %s. Start the login again.", e->text));
+			     arena_printf(&x->arena,
+					  "This link is not valid: %s. Start the login again.",
+					  e->text));
 }
 
 static bool csrf_is_right(struct exchange *x, struct str csrf)
 {
 	struct str cookie;
 
-	return csrf.len == CSRF_TEXT_LEN && cookie_get(&x->request->headers, STR(COOKIE_CSRF), &cookie) &&
+	return csrf.len == CSRF_TEXT_LEN &&
+	       cookie_get(&x->request->headers, STR(COOKIE_CSRF), &cookie) &&
 	       cookie.len == csrf.len && mem_equal_secret(cookie.at, csrf.at, csrf.len);
 }
 
@@ -127,9 +135,10 @@ static enum step check_form(struct exchange *x)
 	(void)query_get(&fields, STR("password"), &form.password);
 	form.email = str_trim(form.email);
 	if (!csrf_is_right(x, csrf))
-		return respond_error(x, 400,
-				     STR("This form did not come from this site, or your browser refuses cookies. "
-					 "Start the login again."));
+		return respond_error(
+			x, 400,
+			STR("This form did not come from this site, or your browser refuses cookies. "
+			    "Start the login again."));
 	if (!next_is_genuine(x, form.next, &e))
 		return refuse_next(x, &e);
 	return local_login_check_password(x, &form);
@@ -147,7 +156,8 @@ enum step endpoint_local_sign_in(struct exchange *x)
 		return check_form(x);
 	if (query_parse(x->request->query, &x->arena, &query, NULL) < 0 ||
 	    !query_get(&query, STR("next"), &form.next))
-		return respond_error(x, 400, STR("This link is not complete. Start the login again."));
+		return respond_error(x, 400,
+				     STR("This link is not complete. Start the login again."));
 	if (!next_is_genuine(x, form.next, &e))
 		return refuse_next(x, &e);
 	return local_login_show_form(x, 200, &form);

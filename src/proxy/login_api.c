@@ -40,7 +40,9 @@ enum step endpoint_login_api(struct exchange *x)
 	if (url_parse(redirect_uri, &url, NULL) < 0)
 		return respond_error(x, 400, STR("pomerium_redirect_uri is not an absolute URL."));
 	if (!is_http(url.scheme) || !is_whitelisted(x->snapshot->config, url.authority.host))
-		return respond_error(x, 400, STR("pomerium_redirect_uri leads to a host that is not allowed here."));
+		return respond_error(
+			x, 400,
+			STR("pomerium_redirect_uri leads to a host that is not allowed here."));
 	if (sign_in_url_for_program(x, redirect_uri, x->request->query, &location) < 0)
 		return respond_error(x, 400, STR("pomerium_redirect_uri is too long."));
 	return respond_text(x, 200, location);

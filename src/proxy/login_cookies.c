@@ -5,8 +5,8 @@
 #include "jose/jws.h"
 #include "proxy/authenticate.h"
 
-#define COOKIE_MAX          (JWS_MAX + 512)
-#define CSRF_COOKIE_LIFE_S  (12 * 60 * 60)
+#define COOKIE_MAX         (JWS_MAX + 512)
+#define CSRF_COOKIE_LIFE_S (12 * 60 * 60)
 
 static struct str format(struct exchange *x, const struct set_cookie *cookie)
 {
@@ -21,13 +21,14 @@ static struct str format(struct exchange *x, const struct set_cookie *cookie)
 
 struct str login_cookie(struct exchange *x, struct str name, struct str token)
 {
-	return format(x, &(struct set_cookie){
-				 .name = name,
-				 .value = token,
-				 .path = STR("/"),
-				 .expires_unix = clock_now_unix() + x->snapshot->config->cookie_expire_s,
-				 .http_only = true,
-			 });
+	return format(
+		x, &(struct set_cookie){
+			   .name = name,
+			   .value = token,
+			   .path = STR("/"),
+			   .expires_unix = clock_now_unix() + x->snapshot->config->cookie_expire_s,
+			   .http_only = true,
+		   });
 }
 
 struct str csrf_cookie(struct exchange *x, struct str token)
@@ -48,8 +49,8 @@ struct str cleared_cookie(struct exchange *x, struct str name)
 	struct str result;
 
 	(void)set_cookie_format_clear(
-		&(struct set_cookie){ .name = name, .path = STR("/"), .http_only = true }, clock_now_unix(),
-		&text);
+		&(struct set_cookie){ .name = name, .path = STR("/"), .http_only = true },
+		clock_now_unix(), &text);
 	result = arena_copy(&x->arena, buf_view(&text));
 	buf_done(&text);
 	return result;

@@ -28,7 +28,8 @@ static int read_line(int fd, char line[PASSWORD_MAX + 1], struct err *e)
 		if (n == 0 || c == '\n')
 			break;
 		if (len == PASSWORD_MAX)
-			return err_set(e, ERR_LIMIT, "the password is longer than %d bytes", PASSWORD_MAX);
+			return err_set(e, ERR_LIMIT, "the password is longer than %d bytes",
+				       PASSWORD_MAX);
 		line[len++] = c;
 	}
 	if (len > 0 && line[len - 1] == '\r')
@@ -81,7 +82,8 @@ int password_read(bool may_prompt, char **ret_password, struct err *e)
 
 char *password_generate(void)
 {
-	static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none of them alike */
+	static const char alphabet[] =
+		"abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none of them alike */
 	unsigned char random[GENERATED_LEN];
 	char *text = mem_alloc(GENERATED_LEN + 1);
 

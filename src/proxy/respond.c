@@ -28,8 +28,8 @@ struct refusal_row {
 #define RESET_BEFORE_RESPONSE "upstream_reset_before_response_started"
 
 static const struct refusal_row refusal_rows[] = {
-	[REFUSAL_ROUTE_NOT_FOUND] = { 404, FAMILY_DATA_PLANE, "route-not-found", "route_not_found", NULL,
-				      "There is no route for {what} on this gateway." },
+	[REFUSAL_ROUTE_NOT_FOUND] = { 404, FAMILY_DATA_PLANE, "route-not-found", "route_not_found",
+				      NULL, "There is no route for {what} on this gateway." },
 	[REFUSAL_LOGIN_REQUIRED] = { 401, FAMILY_AUTHORIZER, "login-required", "ext_authz_denied",
 				     "Unauthenticated", "You have to log in to use {what}." },
 	[REFUSAL_SESSION_UNKNOWN] = { 401, FAMILY_AUTHORIZER, "session-unknown", "ext_authz_denied",
@@ -40,7 +40,8 @@ static const struct refusal_row refusal_rows[] = {
 				      "Your login has expired: log in again to use {what}." },
 	[REFUSAL_DENIED] = { 403, FAMILY_AUTHORIZER, "denied", "ext_authz_denied", "Forbidden",
 			     "{who} is not allowed to use {what}." },
-	[REFUSAL_UPSTREAM_DNS] = { 503, FAMILY_DATA_PLANE, "upstream-dns", "no_healthy_upstream", NULL,
+	[REFUSAL_UPSTREAM_DNS] = { 503, FAMILY_DATA_PLANE, "upstream-dns", "no_healthy_upstream",
+				   NULL,
 				   "You are allowed to use {what}, but the name of its server was not found." },
 	[REFUSAL_UPSTREAM_REFUSED] = { 503, FAMILY_DATA_PLANE, "upstream-refused",
 				       RESET_BEFORE_RESPONSE
@@ -48,7 +49,8 @@ static const struct refusal_row refusal_rows[] = {
 				       NULL,
 				       "You are allowed to use {what}, but its server refused the connection." },
 	[REFUSAL_UPSTREAM_UNREACHABLE] = { 503, FAMILY_DATA_PLANE, "upstream-unreachable",
-					   RESET_BEFORE_RESPONSE "{remote_connection_failure}", NULL,
+					   RESET_BEFORE_RESPONSE "{remote_connection_failure}",
+					   NULL,
 					   "You are allowed to use {what}, but there is no way to its server." },
 	[REFUSAL_UPSTREAM_TIMEOUT] = { 503, FAMILY_DATA_PLANE, "upstream-timeout",
 				       RESET_BEFORE_RESPONSE "{connection_timeout}", NULL,
@@ -117,7 +119,8 @@ void reply_page(struct exchange *x, struct reply *reply, struct buf *page)
 	buf_done(page);
 }
 
-static struct str html_page(struct exchange *x, struct str title, struct str sentence, struct reply *reply)
+static struct str html_page(struct exchange *x, struct str title, struct str sentence,
+			    struct reply *reply)
 {
 	struct buf page = BUF_INIT(PAGE_MAX);
 
@@ -182,7 +185,8 @@ static void data_plane_body(struct exchange *x, const struct refusal_row *row, s
 		return;
 	}
 	reply_header(reply, STR("content-type"),
-		     choice == 1 ? STR("application/json; charset=UTF-8") : STR("text/plain; charset=UTF-8"));
+		     choice == 1 ? STR("application/json; charset=UTF-8")
+				 : STR("text/plain; charset=UTF-8"));
 	reply->body = arena_printf(&x->arena,
 				   "{\n  \"requestId\": \"%s\",\n  \"status\": \"%d\",\n"
 				   "  \"statusText\": \"%s\"\n}",
@@ -216,7 +220,8 @@ static struct str write_sentence(struct exchange *x, const char *template)
 	return result;
 }
 
-static enum step refuse(struct exchange *x, const struct refusal_row *row, int status, struct str location)
+static enum step refuse(struct exchange *x, const struct refusal_row *row, int status,
+			struct str location)
 {
 	struct reply reply = { .status = status };
 	struct str sentence = write_sentence(x, row->sentence);
@@ -265,9 +270,10 @@ static bool can_redirect(const struct exchange *x)
 enum step respond_login(struct exchange *x)
 {
 	const char *problem = x->credential_problem;
-	enum refusal refusal = !problem				     ? REFUSAL_LOGIN_REQUIRED
-			       : str_equal(str_from(problem), STR("session-expired")) ? REFUSAL_SESSION_EXPIRED
-									     : REFUSAL_SESSION_UNKNOWN;
+	enum refusal refusal = !problem ? REFUSAL_LOGIN_REQUIRED
+			       : str_equal(str_from(problem), STR("session-expired"))
+				       ? REFUSAL_SESSION_EXPIRED
+				       : REFUSAL_SESSION_UNKNOWN;
 	const struct refusal_row *row = &refusal_rows[refusal];
 	struct str location;
 
@@ -291,6 +297,7 @@ enum step respond_error(struct exchange *x, int status, struct str sentence)
 	reply_header(&reply, STR("content-type"), STR("application/json"));
 	reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
 	reply_header(&reply, STR("x-pomerium-intercepted-response"), STR("true"));
-	reply.body = arena_printf(&x->arena, "{\"Status\":%d,\"RequestID\":\"%s\"}\n", status, x->request_id);
+	reply.body = arena_printf(&x->arena, "{\"Status\":%d,\"RequestID\":\"%s\"}\n", status,
+				  x->request_id);
 	return reply_send(x, &reply);
 }

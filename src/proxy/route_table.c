@@ -34,7 +34,8 @@ static void route_init(struct route *route, const struct config_route *config)
 	route->policy = policy_new(config);
 	atomic_init(&route->next_target, 0);
 	for (size_t i = 0; i < config->target_count; i++)
-		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight : 1;
+		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight
+								      : 1;
 	make_id(route);
 }
 
@@ -46,7 +47,8 @@ void route_table_init(struct route_table *t, const struct config *config)
 	for (size_t i = 0; i < t->count; i++) {
 		route_init(&t->routes[i], &config->routes[i]);
 		for (size_t k = 0; k < config->routes[i].name_count; k++) {
-			_cleanup_(mem_freep) char *name = str_copy_lower(config->routes[i].names[k].text);
+			_cleanup_(mem_freep) char *name = str_copy_lower(
+				config->routes[i].names[k].text);
 
 			if (!map_get(&t->by_name, str_from(name)))
 				(void)map_put(&t->by_name, str_from(name), &t->routes[i]);

@@ -34,7 +34,8 @@ struct server {
 
 static void say(const char *text)
 {
-	(void)fprintf(stderr, "pomerium: %s\n", text); /* nowhere to report a failure of standard error */
+	(void)fprintf(stderr, "pomerium: %s\n",
+		      text); /* nowhere to report a failure of standard error */
 }
 
 /* Every problem of the configuration: errors for whoever started us, warnings into the log. */
@@ -54,7 +55,8 @@ static void show_problems(const struct report *report, struct log *log)
 }
 
 /* extensions.md 1: created once and kept, not made up anew at every start. */
-static int complete_secret(struct log *log, const char *name, bool *has_secret, uint8_t *secret, struct err *e)
+static int complete_secret(struct log *log, const char *name, bool *has_secret, uint8_t *secret,
+			   struct err *e)
 {
 	struct log_line line;
 	struct buf path = BUF_INIT(4096);
@@ -69,8 +71,9 @@ static int complete_secret(struct log *log, const char *name, bool *has_secret, 
 	log_begin(log, &line, LOG_WARN, "config");
 	log_cstr(&line, "setting", name);
 	log_str(&line, "state-directory", buf_view(&path));
-	log_end(&line, is_created ? "secret is not set: one was made and kept in the state directory" :
-				    "secret is not set: the one in the state directory is used");
+	log_end(&line, is_created
+			       ? "secret is not set: one was made and kept in the state directory"
+			       : "secret is not set: the one in the state directory is used");
 	buf_done(&path);
 	return 0;
 }
@@ -82,13 +85,13 @@ static int load_snapshot(struct server *server, const char *path, struct err *e)
 	int result = config_load(path, &config, &report, e);
 
 	if (result == 0)
-		server->shared.log =
-			log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED, config->log_level);
+		server->shared.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED,
+					     config->log_level);
 	if (result == 0 || report.count > 0)
 		show_problems(&report, server->shared.log);
 	if (result < 0 && report.count > 0)
-		(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s", report.error_count,
-			      report.error_count == 1 ? "" : "s", path);
+		(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s",
+			      report.error_count, report.error_count == 1 ? "" : "s", path);
 	report_done(&report);
 	if (result < 0)
 		return -1;

@@ -7,8 +7,9 @@
 #include "session/session_token.h"
 #include "session/store.h"
 
-int session_issue_token(struct exchange *x, const struct session *session, struct str redirect_authority,
-			struct str callback_authority, struct str *ret_token)
+int session_issue_token(struct exchange *x, const struct session *session,
+			struct str redirect_authority, struct str callback_authority,
+			struct str *ret_token)
 {
 	struct str issuer = authenticate_authority(x);
 	struct session_token token = {

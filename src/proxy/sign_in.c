@@ -24,8 +24,9 @@ static enum step begin_login(struct exchange *x)
 	int result;
 
 	if (x->snapshot->config->idp_provider == CONFIG_IDP_NONE)
-		return respond_error(x, 500,
-				     STR("This gateway has no identity provider: its operator has to set idp_provider."));
+		return respond_error(
+			x, 500,
+			STR("This gateway has no identity provider: its operator has to set idp_provider."));
 	(void)buf_append_str(&location, STR("/.pomerium/local/sign_in?next="));
 	result = query_escape(&location,
 			      arena_printf(&x->arena, "%.*s?%.*s", STR_FMT(x->request->path),
@@ -45,7 +46,8 @@ static int seal_token(struct exchange *x, struct str token, struct str *ret_text
 	struct buf text = BUF_INIT(2 * (JWS_MAX + SEAL_OVERHEAD));
 	int result = -1;
 
-	if (seal_close((const uint8_t *)x->snapshot->shared_key.at, token, STR(""), &sealed, NULL) == 0 &&
+	if (seal_close((const uint8_t *)x->snapshot->shared_key.at, token, STR(""), &sealed,
+		       NULL) == 0 &&
 	    base64_encode(&text, BASE64_URL_PADDED, sealed.data, sealed.len) == 0) {
 		*ret_text = arena_copy(&x->arena, buf_view(&text));
 		result = 0;
@@ -88,10 +90,13 @@ static enum step deliver(struct exchange *x, struct session *session, const stru
 
 	if (find_callback(x, params, &redirect, &callback, &is_callback_given) < 0 ||
 	    query_parse(callback.query, &x->arena, &answer, NULL) < 0)
-		return respond_error(x, 400, STR("This link leads to an address that is not valid."));
+		return respond_error(x, 400,
+				     STR("This link leads to an address that is not valid."));
 	if (session_issue_token(x, session, redirect.authority.text,
-				is_callback_given ? callback.authority.text : STR(""), &token) < 0 ||
-	    session_issue_token(x, session, STR(""), STR(""), &own_token) < 0 || seal_token(x, token, &sealed) < 0)
+				is_callback_given ? callback.authority.text : STR(""),
+				&token) < 0 ||
+	    session_issue_token(x, session, STR(""), STR(""), &own_token) < 0 ||
+	    seal_token(x, token, &sealed) < 0)
 		return respond_refusal(x, REFUSAL_INTERNAL);
 
 	query_remove(&answer, STR("pomerium_additional_hosts"));
@@ -110,7 +115,8 @@ static enum step deliver(struct exchange *x, struct session *session, const stru
 	if (sign_url(x, callback.authority.text, callback.path, &answer, &location) < 0)
 		return respond_error(x, 400, STR("This link is too long."));
 
-	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_AUTHENTICATE), own_token));
+	reply_header(&reply, STR("set-cookie"),
+		     login_cookie(x, STR(COOKIE_AUTHENTICATE), own_token));
 	reply_redirect(&reply, location);
 	return reply_send(x, &reply);
 }
@@ -126,12 +132,15 @@ enum step endpoint_sign_in(struct exchange *x)
 	enum step step;
 
 	if (verify_request_url(x, &params, &e) < 0)
-		return respond_error(x, 400,
-				     arena_printf(&x->arena, "This link is not valid: %s. Start the login again.",
-						  e.text));
+		return respond_error(
+			x, 400,
+			arena_printf(&x->arena,
+				     "This link is not valid: %s. Start the login again.", e.text));
 	if (query_get(&params, STR("pomerium_idp_id"), &idp_id) &&
 	    !str_equal(idp_id, str_from(x->snapshot->idp_id)))
-		return respond_error(x, 400, STR("This link is for another identity provider. Start the login again."));
+		return respond_error(
+			x, 400,
+			STR("This link is for another identity provider. Start the login again."));
 	if (cookie_get(&x->request->headers, STR(COOKIE_AUTHENTICATE), &token))
 		session = authenticate_token(x, token, &problem);
 	if (!session)

@@ -15,10 +15,12 @@ bool is_on_authenticate_host(const struct exchange *x)
 	return str_equal_nocase(authenticate_authority(x), x->facts.authority);
 }
 
-static int sign_base(struct exchange *x, struct str base, const struct query *params, struct str *ret_url)
+static int sign_base(struct exchange *x, struct str base, const struct query *params,
+		     struct str *ret_url)
 {
 	struct buf url = BUF_INIT(URL_MAX);
-	int result = signed_url_sign(x->snapshot->shared_key, base, params, clock_now_unix(), &url, NULL);
+	int result = signed_url_sign(x->snapshot->shared_key, base, params, clock_now_unix(), &url,
+				     NULL);
 
 	if (result == 0)
 		*ret_url = arena_copy(&x->arena, buf_view(&url));
@@ -29,8 +31,9 @@ static int sign_base(struct exchange *x, struct str base, const struct query *pa
 int sign_url(struct exchange *x, struct str authority, struct str path, const struct query *params,
 	     struct str *ret_url)
 {
-	return sign_base(x, arena_printf(&x->arena, "https://%.*s%.*s", STR_FMT(authority), STR_FMT(path)),
-			 params, ret_url);
+	return sign_base(
+		x, arena_printf(&x->arena, "https://%.*s%.*s", STR_FMT(authority), STR_FMT(path)),
+		params, ret_url);
 }
 
 int sign_in_url_for_request(struct exchange *x, struct str *ret_url)

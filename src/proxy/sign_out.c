@@ -22,7 +22,8 @@
 static void end_sessions(struct exchange *x)
 {
 	static const struct str names[] = { { COOKIE_SESSION, sizeof(COOKIE_SESSION) - 1 },
-					    { COOKIE_AUTHENTICATE, sizeof(COOKIE_AUTHENTICATE) - 1 } };
+					    { COOKIE_AUTHENTICATE,
+					      sizeof(COOKIE_AUTHENTICATE) - 1 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct session *session;
@@ -54,7 +55,8 @@ static enum step send_to_authenticate_host(struct exchange *x)
 
 	query_add(&params, STR("pomerium_redirect_uri"),
 		  arena_printf(&x->arena, "https://%.*s/", STR_FMT(x->facts.authority)));
-	if (sign_url(x, authenticate_authority(x), STR("/.pomerium/sign_out"), &params, &location) < 0)
+	if (sign_url(x, authenticate_authority(x), STR("/.pomerium/sign_out"), &params, &location) <
+	    0)
 		return respond_refusal(x, REFUSAL_INTERNAL);
 	end_sessions(x);
 	clear_cookies(x, &reply);
@@ -72,10 +74,12 @@ static enum step ask_to_confirm(struct exchange *x)
 	if (sign_url(x, x->facts.authority, STR("/.pomerium/sign_out"), &params, &location) < 0)
 		return respond_refusal(x, REFUSAL_INTERNAL);
 	page_begin(&page, STR("Log out"));
-	page_paragraph(&page, STR("Do you want to log out? Your open tunnels will need a new login."));
+	page_paragraph(&page,
+		       STR("Do you want to log out? Your open tunnels will need a new login."));
 	(void)buf_append_str(&page, STR("<form method=\"post\" action=\""));
 	(void)html_escape(&page, location);
-	(void)buf_append_str(&page, STR("\">\n<button type=\"submit\">Log out</button>\n</form>\n"));
+	(void)buf_append_str(&page,
+			     STR("\">\n<button type=\"submit\">Log out</button>\n</form>\n"));
 	page_end(&page, STR(""));
 	reply_page(x, &reply, &page);
 	return reply_send(x, &reply);

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-#define PATH_MAX_LEN     4096
-#define SECRET_FILE_MAX  128
+#define PATH_MAX_LEN    4096
+#define SECRET_FILE_MAX 128
 
 int state_dir_path(struct buf *out, struct err *e)
 {
@@ -39,8 +39,9 @@ static int read_secret(const char *path, uint8_t out[STATE_SECRET_SIZE], struct 
 	struct buf secret = BUF_INIT(STATE_SECRET_SIZE);
 	int result = file_read(path, &text, e);
 
-	if (result == 0 && (base64_decode(&secret, BASE64_STANDARD, str_trim(buf_view(&text))) < 0 ||
-			    secret.len != STATE_SECRET_SIZE))
+	if (result == 0 &&
+	    (base64_decode(&secret, BASE64_STANDARD, str_trim(buf_view(&text))) < 0 ||
+	     secret.len != STATE_SECRET_SIZE))
 		result = err_set(e, ERR_CONFIG, "%s does not hold 32 bytes in base64", path);
 	if (result == 0)
 		memcpy(out, secret.data, STATE_SECRET_SIZE);
@@ -62,7 +63,8 @@ static int create_secret(const char *path, uint8_t out[STATE_SECRET_SIZE], struc
 	return result;
 }
 
-int state_dir_secret(const char *name, uint8_t out[STATE_SECRET_SIZE], bool *ret_created, struct err *e)
+int state_dir_secret(const char *name, uint8_t out[STATE_SECRET_SIZE], bool *ret_created,
+		     struct err *e)
 {
 	struct buf path = BUF_INIT(PATH_MAX_LEN);
 	_cleanup_(mem_freep) char *dir = NULL;

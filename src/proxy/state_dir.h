@@ -18,4 +18,5 @@ int state_dir_path(struct buf *out, struct err *e);
 #define STATE_SECRET_SIZE 32
 
 /* Reads the secret kept under that name, creating it (0600) the first time. */
-int state_dir_secret(const char *name, uint8_t out[STATE_SECRET_SIZE], bool *ret_created, struct err *e);
+int state_dir_secret(const char *name, uint8_t out[STATE_SECRET_SIZE], bool *ret_created,
+		     struct err *e);

@@ -39,7 +39,8 @@ static void log_failure(const struct exchange *x, const struct err *e)
 	log_end(&line, "upstream not reachable");
 }
 
-static void on_dialed(void *arg, struct stream *stream, const struct addr *peer, const struct err *e)
+static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
+		      const struct err *e)
 {
 	struct exchange *x = arg;
 

@@ -34,7 +34,8 @@ static void add_facts(struct buf *page, const struct session *session)
 		add_fact(page, "Group", who->groups[i]);
 	add_fact(page, "Session", str_from(session->id));
 	add_fact(page, "Ends", str_from(expires));
-	(void)buf_append_str(page, STR("</dl>\n<p><a href=\"/.pomerium/sign_out\">Log out</a></p>\n"));
+	(void)buf_append_str(page,
+			     STR("</dl>\n<p><a href=\"/.pomerium/sign_out\">Log out</a></p>\n"));
 }
 
 /* On the authenticate host the browser may have only the cookie of the login itself. */
@@ -61,7 +62,9 @@ enum step endpoint_user_page(struct exchange *x)
 		add_facts(&page, x->session);
 	} else {
 		page_begin(&page, STR("You are not logged in"));
-		page_paragraph(&page, STR("Run pomerium-cli tcp with the name of a service: it brings you to the login."));
+		page_paragraph(
+			&page,
+			STR("Run pomerium-cli tcp with the name of a service: it brings you to the login."));
 	}
 	page_end(&page, str_from(x->request_id));
 	reply_page(x, &reply, &page);

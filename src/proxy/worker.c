@@ -50,12 +50,10 @@ static void close_everything(struct worker *w)
 {
 	w->is_stopping = true;
 	listener_close(TAKE(w->thread->listener));
-	LIST_FOREACH(&w->connections, node)
-	{
+	LIST_FOREACH (&w->connections, node) {
 		connection_close(container_of(node, struct connection, in_worker), "shutdown");
 	}
-	LIST_FOREACH(&w->exchanges, node)
-	{
+	LIST_FOREACH (&w->exchanges, node) {
 		exchange_abort(container_of(node, struct exchange, in_worker), "shutdown");
 	}
 }

@@ -4,9 +4,11 @@
 
 void page_begin(struct buf *out, struct str title)
 {
-	(void)buf_append_str(out, STR("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-				      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-				      "<title>"));
+	(void)buf_append_str(
+		out,
+		STR("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		    "<title>"));
 	(void)html_escape(out, title);
 	(void)buf_append_str(
 		out,
@@ -44,5 +46,6 @@ void page_end(struct buf *out, struct str request_id)
 
 struct str page_security_policy(void)
 {
-	return STR("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
+	return STR(
+		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
 }

@@ -75,12 +75,21 @@ struct session *authenticate_token(struct exchange *x, struct str text, const ch
 	session = store_get_session(x->worker->shared.store, token.session_id);
 	if (!session)
 		return NULL;
-	if (session_is_expired(session, clock_now_unix()))
+	if (session_is_expired(session, clock_now_unix())) {
 		*ret_problem = "session-expired";
-	else if (user_is_unchanged(x, session))
+	} else if (user_is_unchanged(x, session)) {
+		*ret_problem = NULL;
 		return session;
+	}
 	session_unref(session);
 	return NULL;
+}
+
+bool request_shows_token(struct exchange *x)
+{
+	struct str token;
+
+	return find_in_headers(&x->request->headers, &token) || find_in_query(x, &token);
 }
 
 enum step stage_authenticate(struct exchange *x)

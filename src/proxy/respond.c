@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "proxy/authenticate.h"
 #include "proxy/connection.h"
 #include "proxy/pages/page.h"
 #include "proxy/sign_in_url.h"
@@ -245,7 +246,7 @@ enum step respond_refusal(struct exchange *x, enum refusal refusal)
 }
 
 /* Whether a redirect would be followed: by what asks for HTML, and showed no token in a header (protocol.md 2.8). */
-static bool can_redirect(const struct exchange *x)
+static bool can_redirect(struct exchange *x)
 {
 	static const struct str offered[] = {
 		{ "text/html", 9 },
@@ -258,7 +259,7 @@ static bool can_redirect(const struct exchange *x)
 	struct str content_type = { 0 };
 	struct str accept = { 0 };
 
-	if (x->credential == CREDENTIAL_HEADER || x->credential == CREDENTIAL_QUERY)
+	if (request_shows_token(x))
 		return false;
 	(void)http_headers_get(&x->request->headers, STR("content-type"), &content_type);
 	if (str_starts_with_nocase(content_type, STR("application/grpc")))

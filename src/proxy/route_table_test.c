@@ -1,0 +1,209 @@
+/*
+ * route_table_test.c - names and ports (protocol.md 1.6), ids, and targets in turn
+ */
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "proxy/route_table.h"
+
+static struct config *load(const char *text)
+{
+	struct report report = { 0 };
+	struct config *config = NULL;
+	struct err e = { 0 };
+
+	if (config_parse(str_from(text), "c.yaml", &config, &report, &e) < 0)
+		fail_msg("%s", e.text);
+	report_done(&report);
+	return config;
+}
+
+#define TO "  allow_any_authenticated_user: true\n  to: tcp://"
+
+static const char routes_text[] =
+	"routes:\n"
+	"- from: tcp+https://exact.example.com:6379\n" TO "10.0.0.1:1\n"
+	"- from: tcp+https://bare.example.com\n" TO "10.0.0.2:1\n"
+	"- from: tcp+https://both.example.com\n" TO "10.0.0.3:1\n"
+	"- from: tcp+https://both.example.com:22\n" TO "10.0.0.4:1\n"
+	"- from: tcp+https://proxy.example.com/a.internal:1/b.internal:2\n" TO "10.0.0.5:1\n"
+	"- from: tcp+https://exact.example.com:6379\n" TO "10.0.0.6:1\n"
+	"- from: tcp+https://MiXed.Example.com:99\n" TO "10.0.0.7:1\n"
+	"- from: tcp+https://proxy.example.com/[2001:db8::1]:22\n" TO "10.0.0.8:1\n"
+	"- from: tcp+https://proxy.example.com/[2001:db8::2]\n" TO "10.0.0.9:1\n"
+	"- from: tcp+https://web.example.com:443\n" TO "10.0.0.10:1\n"
+	"- from: tcp+https://BARE.example.com\n" TO "10.0.0.11:1\n";
+
+static void test_lookup(void **state)
+{
+	static const struct {
+		const char *target;
+		const char *host; /* where it leads; NULL: nowhere */
+	} rows[] = {
+		{ "exact.example.com:6379", "10.0.0.1" },
+		{ "EXACT.Example.COM:6379", "10.0.0.1" },
+		{ "exact.example.com:22", NULL },
+		{ "exact.example.com:63790", NULL },
+		{ "exact.example.com:637", NULL },
+		{ "bare.example.com:1", "10.0.0.2" },
+		{ "bare.example.com:65535", "10.0.0.2" },
+		{ "Bare.example.com:443", "10.0.0.2" },
+		{ "both.example.com:22", "10.0.0.4" },
+		{ "both.example.com:23", "10.0.0.3" },
+		{ "both.example.com:2", "10.0.0.3" },
+		{ "a.internal:1", "10.0.0.5" },
+		{ "b.internal:2", "10.0.0.5" },
+		{ "a.internal:2", NULL },
+		{ "proxy.example.com:443", NULL },
+		{ "mixed.example.com:99", "10.0.0.7" },
+		{ "[2001:db8::1]:22", "10.0.0.8" },
+		{ "[2001:DB8::1]:22", "10.0.0.8" },
+		{ "[2001:db8::1]:23", NULL },
+		{ "[2001:db8::2]:23", "10.0.0.9" },
+		{ "web.example.com:443", "10.0.0.10" },
+		{ "web.example.com:80", NULL },
+		{ "example.com:6379", NULL },
+		{ "x.exact.example.com:6379", NULL },
+		{ "exact.example.com.:6379", NULL },
+	};
+	struct config *config = load(routes_text);
+	struct route_table table;
+
+	route_table_init(&table, config);
+	assert_int_equal(table.count, 11);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct authority target;
+		struct route *route;
+
+		assert_int_equal(authority_parse_connect(str_from(rows[i].target), &target, NULL),
+				 0);
+		route = route_table_find(&table, &target);
+		if (!route != !rows[i].host)
+			fail_msg("%s", rows[i].target);
+		if (route && !str_equal(route->config->targets[0].host, str_from(rows[i].host)))
+			fail_msg("%s", rows[i].target);
+	}
+	route_table_done(&table);
+	config_free(config);
+}
+
+/* The longest host name, and one that cannot be a name of any route. */
+static void test_long_names(void **state)
+{
+	struct config *config = load(routes_text);
+	struct route_table table;
+	char text[1000];
+	struct authority target = { .host = str_of(text, 994), .port = 12345 };
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text + 994, ":12345", 6);
+	target.text = str_of(text, sizeof(text));
+	route_table_init(&table, config);
+	assert_null(route_table_find(&table, &target));
+	target.text = str_of(text + sizeof(text) - (HOST_NAME_MAX_LEN + 6), HOST_NAME_MAX_LEN + 6);
+	assert_null(route_table_find(&table, &target));
+	route_table_done(&table);
+	config_free(config);
+}
+
+#define TWO                                                                                             \
+	"- from: tcp+https://two.example.com:1\n  to: [\"tcp://a.example:1\", \"tcp://b.example:2\"]\n" \
+	"  allow_any_authenticated_user: true\n"
+#define OTHER "- from: tcp+https://other.example.com:1\n" TO "c.example:3\n"
+
+/* Ids stay when routes move or get other rules, and differ when a route leads elsewhere. */
+static void test_ids(void **state)
+{
+	static const char *const texts[] = {
+		"routes:\n" TWO OTHER,
+		"routes:\n" OTHER TWO,
+		"routes:\n- from: tcp+https://two.example.com:1\n"
+		"  to: [\"tcp://a.example:1\", \"tcp://b.example:2\"]\n  allowed_users: [x@example.com]\n",
+		"routes:\n- from: tcp+https://two.example.com:1\n"
+		"  to: [\"tcp://a.example:1\", \"tcp://b.example:3\"]\n"
+		"  allow_any_authenticated_user: true\n",
+		"routes:\n- from: tcp+https://two.example.com\n"
+		"  to: [\"tcp://a.example:1\", \"tcp://b.example:2\"]\n"
+		"  allow_any_authenticated_user: true\n",
+	};
+	static const size_t places[] = { 0, 1, 0, 0, 0 };
+	char ids[ARRAY_LEN(texts)][ROUTE_ID_LEN + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct config *config = load(texts[i]);
+		struct route_table table;
+
+		route_table_init(&table, config);
+		memcpy(ids[i], table.routes[places[i]].id, sizeof(ids[i]));
+		assert_int_equal(strspn(ids[i], "0123456789abcdef"), ROUTE_ID_LEN);
+		assert_int_equal(strlen(ids[i]), ROUTE_ID_LEN);
+		route_table_done(&table);
+		config_free(config);
+	}
+	assert_string_equal(ids[0], ids[1]);
+	assert_string_equal(ids[0], ids[2]);
+	assert_string_not_equal(ids[0], ids[3]);
+	assert_string_not_equal(ids[0], ids[4]);
+}
+
+static void check_turns(const char *to, const char *order)
+{
+	struct buf text = BUF_INIT(4096);
+	struct route_table table;
+	struct config *config;
+
+	(void)buf_printf(&text,
+			 "routes:\n- from: tcp+https://r.example.com:1\n"
+			 "  allow_any_authenticated_user: true\n  to: %s\n%c",
+			 to, '\0');
+	config = load((const char *)text.data);
+	route_table_init(&table, config);
+	for (const char *at = order; *at; at++)
+		assert_int_equal(route_next_target(&table.routes[0])->host.at[0], *at);
+	/* The counter of turns wraps without harm. */
+	atomic_store(&table.routes[0].next_target, UINT_MAX);
+	(void)route_next_target(&table.routes[0]);
+	assert_int_equal(route_next_target(&table.routes[0])->host.at[0], order[0]);
+	route_table_done(&table);
+	config_free(config);
+	buf_done(&text);
+}
+
+static void test_turns(void **state)
+{
+	check_turns("tcp://a:1", "aaaa");
+	check_turns("[\"tcp://a:1\", \"tcp://b:1\"]", "abababab");
+	check_turns("[\"tcp://a:1,3\", \"tcp://b:1,1\", \"tcp://c:1,2\"]", "aaabccaaabcc");
+}
+
+/* A table without routes is a table. */
+static void test_empty(void **state)
+{
+	struct config *config = load("{}\n");
+	struct route_table table;
+	struct authority target;
+
+	assert_int_equal(authority_parse_connect(STR("a.example:1"), &target, NULL), 0);
+	route_table_init(&table, config);
+	assert_null(route_table_find(&table, &target));
+	route_table_done(&table);
+	config_free(config);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookup), cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_ids),    cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

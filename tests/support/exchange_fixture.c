@@ -1,0 +1,381 @@
+#include "tests/support/exchange_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/codec.h"
+#include "base/mem.h"
+#include "http/h1_parse.h"
+#include "identity/login_guard.h"
+#include "io/loop.h"
+#include "jose/jws.h"
+#include "session/session_token.h"
+#include "session/store.h"
+#include "tests/support/clock_fake.h"
+#include "tls/certificate.h"
+
+#define SETTLE_TURNS 100
+#define CONFIG_MAX   (1u << 20)
+
+#define SHARED_SECRET "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define COOKIE_SECRET "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
+
+/* ---- from text to snapshot ---- */
+
+static void add_certificate(struct buf *text)
+{
+	const struct str names[] = { STR("redis.example.com") };
+	struct buf certificate = BUF_INIT(CONFIG_MAX);
+	struct buf key = BUF_INIT(CONFIG_MAX);
+
+	assert_int_equal(certificate_make_self_signed(names, 1, &certificate, &key, NULL), 0);
+	(void)buf_append_str(text, STR("certificate: "));
+	(void)base64_encode(text, BASE64_STANDARD, certificate.data, certificate.len);
+	(void)buf_append_str(text, STR("\ncertificate_key: "));
+	(void)base64_encode(text, BASE64_STANDARD, key.data, key.len);
+	(void)buf_append_char(text, '\n');
+	buf_done(&certificate);
+	buf_done_secret(&key);
+}
+
+static struct snapshot *make_snapshot(const char *settings)
+{
+	struct buf text = BUF_INIT(CONFIG_MAX);
+	struct report report = { 0 };
+	struct snapshot *snapshot = NULL;
+	struct config *config = NULL;
+	struct err e = { 0 };
+
+	(void)buf_append_str(&text, STR("shared_secret: " SHARED_SECRET "\n"
+					"cookie_secret: " COOKIE_SECRET "\n"));
+	add_certificate(&text);
+	(void)buf_append_str(&text, str_from(settings));
+	if (config_parse(buf_view(&text), "c.yaml", &config, &report, &e) < 0)
+		fail_msg("%s", e.text);
+	if (report.count > 0)
+		fail_msg("%s", report.problems[0].text);
+	report_done(&report);
+	buf_done_secret(&text);
+	if (snapshot_new(config, &snapshot, &e) < 0)
+		fail_msg("%s", e.text);
+	return snapshot;
+}
+
+/* ---- birth and death ---- */
+
+void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
+{
+	struct worker *w = &f->worker;
+
+	*f = (struct exchange_fixture){
+		.bytes = BUF_INIT(FIXTURE_LINES_MAX),
+		.headers = BUF_INIT(FIXTURE_LINES_MAX),
+		.body = BUF_INIT(FIXTURE_LINES_MAX),
+		.dialed = BUF_INIT(FIXTURE_LINES_MAX),
+		.scratch = BUF_INIT(FIXTURE_LINES_MAX),
+	};
+	clock_fake_set_unix(FIXTURE_NOW);
+	assert_int_equal(setenv("TZ", "UTC0", 1), 0);
+	tzset();
+	f->log_fd = memfd_create("log", MFD_CLOEXEC);
+	assert_true(f->log_fd >= 0);
+	w->shared.log = log_new(f->log_fd, LOG_JSON, LOG_DIRECT, LOG_INFO);
+	w->shared.store = store_new_memory();
+	w->shared.guard = login_guard_new();
+	w->loop = loop_new();
+	w->snapshot = make_snapshot(settings);
+	list_init(&w->connections);
+	list_init(&w->exchanges);
+	f->connection.worker = w;
+	assert_true(addr_from_ip(STR(FIXTURE_PEER), 40000, &f->connection.peer));
+}
+
+void exchange_fixture_done(struct exchange_fixture *f)
+{
+	struct worker *w = &f->worker;
+
+	LIST_FOREACH (&w->exchanges, node) {
+		exchange_abort(container_of(node, struct exchange, in_worker), "shutdown");
+	}
+	exchange_fixture_wait(f);
+	assert_true(list_is_empty(&w->exchanges));
+	assert_null(f->connection.exchange);
+	assert_null(f->dial);
+	stream_close(TAKE(f->client), STREAM_CLOSE_NORMAL);
+	stream_close(TAKE(f->upstream), STREAM_CLOSE_NORMAL);
+	exchange_fixture_settle(f);
+	loop_free(w->loop);
+	snapshot_unref(w->snapshot);
+	login_guard_free(w->shared.guard);
+	store_free(w->shared.store);
+	log_free(w->shared.log);
+	(void)close(f->log_fd);
+	arena_done(&f->arena);
+	buf_done(&f->bytes);
+	buf_done(&f->headers);
+	buf_done(&f->body);
+	buf_done(&f->dialed);
+	buf_done(&f->scratch);
+}
+
+void exchange_fixture_reload(struct exchange_fixture *f, const char *settings)
+{
+	snapshot_unref(f->worker.snapshot);
+	f->worker.snapshot = make_snapshot(settings);
+}
+
+/* ---- requests ---- */
+
+static void parse_request(struct exchange_fixture *f, struct str bytes)
+{
+	struct h1_scanner scanner = { 0 };
+	struct err e = { 0 };
+	struct str text;
+	size_t head_len;
+
+	arena_done(&f->arena);
+	buf_truncate(&f->bytes, 0);
+	(void)buf_append_str(&f->bytes, bytes);
+	text = buf_view(&f->bytes);
+	assert_int_equal(h1_scan(&scanner, text, &head_len, &e), H1_SCAN_COMPLETE);
+	if (h1_parse_request(str_first(text, head_len), &f->arena, &f->request, &e) < 0)
+		fail_msg("%s", e.text);
+	f->request.body = str_from_pos(text, head_len);
+	f->answer_count = 0;
+	f->status = 0;
+	buf_truncate(&f->headers, 0);
+	buf_truncate(&f->body, 0);
+}
+
+void exchange_fixture_send(struct exchange_fixture *f, struct str bytes)
+{
+	assert_null(f->connection.exchange);
+	parse_request(f, bytes);
+	exchange_start(&f->connection, &f->request);
+	exchange_fixture_settle(f);
+}
+
+void exchange_fixture_sendf(struct exchange_fixture *f, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	assert_true(len > 0);
+	exchange_fixture_send(f, str_of(text, (size_t)len));
+	free(text);
+}
+
+void exchange_fixture_begin(struct exchange_fixture *f, struct exchange *x, const char *bytes)
+{
+	parse_request(f, str_from(bytes));
+	*x = (struct exchange){
+		.worker = &f->worker,
+		.connection = &f->connection,
+		.snapshot = snapshot_ref(f->worker.snapshot),
+		.request = &f->request,
+		.peer = f->connection.peer,
+		.facts = { .method = f->request.method,
+			   .authority = f->request.authority,
+			   .path = f->request.path },
+		.request_id = "0f2d6a1e-7b2c-4c52-9e0e-0d9a5d1f7c11",
+	};
+}
+
+void exchange_fixture_end(struct exchange *x)
+{
+	session_unref(TAKE(x->session));
+	snapshot_unref(TAKE(x->snapshot));
+	arena_done(&x->arena);
+}
+
+void exchange_fixture_settle(struct exchange_fixture *f)
+{
+	for (int i = 0; i < SETTLE_TURNS; i++)
+		loop_turn(f->worker.loop, false);
+}
+
+void exchange_fixture_wait(struct exchange_fixture *f)
+{
+	while (f->worker.password_jobs > 0)
+		loop_turn(f->worker.loop, true);
+	exchange_fixture_settle(f);
+}
+
+struct exchange *exchange_fixture_only(struct exchange_fixture *f)
+{
+	struct list_node *node = list_first(&f->worker.exchanges);
+
+	assert_non_null(node);
+	assert_ptr_equal(node->next, &f->worker.exchanges.head);
+	return container_of(node, struct exchange, in_worker);
+}
+
+/* ---- answers ---- */
+
+void exchange_fixture_keep(struct exchange_fixture *f, const struct http_response *response)
+{
+	f->answer_count++;
+	assert_int_equal(f->answer_count, 1);
+	f->status = response->status;
+	for (size_t i = 0; i < response->header_count; i++)
+		(void)buf_printf(&f->headers, "%.*s: %.*s\n", STR_FMT(response->headers[i].name),
+				 STR_FMT(response->headers[i].value));
+	(void)buf_append_str(&f->body, response->body);
+	assert_false(f->headers.is_overflown || f->body.is_overflown);
+	/* The parsed request ends here: whoever looks at it later shall be caught. */
+	memset(f->bytes.data, 0xee, f->bytes.len);
+	f->request = (struct http_request){ .body = f->request.is_connect ? f->request.body
+									  : STR("") };
+}
+
+struct str exchange_fixture_header(const struct exchange_fixture *f, const char *name)
+{
+	struct str rest = buf_view(&f->headers);
+	struct str line;
+
+	while (str_cut(&rest, '\n', &line)) {
+		size_t colon = str_find(line, ':');
+
+		if (str_equal_nocase(str_first(line, colon), str_from(name)))
+			return str_from_pos(line, colon + 2);
+	}
+	return STR("");
+}
+
+static bool is_uuid(struct str text)
+{
+	if (text.len < UUID_TEXT_LEN)
+		return false;
+	for (size_t i = 0; i < UUID_TEXT_LEN; i++) {
+		bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (is_dash ? text.at[i] != '-' : !strchr("0123456789abcdef", text.at[i]))
+			return false;
+	}
+	return true;
+}
+
+void exchange_fixture_mask(struct str text, struct buf *out)
+{
+	while (text.len > 0) {
+		bool is_masked = is_uuid(text);
+
+		(void)buf_append_str(out, is_masked ? STR(FIXTURE_UUID_TEXT) : str_first(text, 1));
+		text = str_from_pos(text, is_masked ? UUID_TEXT_LEN : 1);
+	}
+}
+
+static const char *masked(struct exchange_fixture *f, struct str text)
+{
+	buf_truncate(&f->scratch, 0);
+	exchange_fixture_mask(text, &f->scratch);
+	(void)buf_append_char(&f->scratch, '\0');
+	assert_false(f->scratch.is_overflown);
+	return (const char *)f->scratch.data;
+}
+
+void exchange_fixture_expect(struct exchange_fixture *f, int status, const char *headers)
+{
+	exchange_fixture_settle(f);
+	assert_int_equal(f->answer_count, 1);
+	assert_string_equal(masked(f, buf_view(&f->headers)), headers);
+	assert_int_equal(f->status, status);
+}
+
+void exchange_fixture_expect_body(struct exchange_fixture *f, const char *body)
+{
+	assert_string_equal(masked(f, buf_view(&f->body)), body);
+}
+
+bool exchange_fixture_body_has(const struct exchange_fixture *f, const char *text)
+{
+	return str_contains(buf_view(&f->body), str_from(text));
+}
+
+/* ---- the log ---- */
+
+const char *exchange_fixture_log(struct exchange_fixture *f)
+{
+	struct buf text = BUF_INIT(FIXTURE_LINES_MAX);
+	off_t len = lseek(f->log_fd, 0, SEEK_END);
+	const char *result;
+
+	assert_true(len >= 0 && len < FIXTURE_LINES_MAX);
+	if (len > 0) {
+		assert_int_equal(pread(f->log_fd, buf_reserve(&text, (size_t)len), (size_t)len, 0),
+				 len);
+		buf_commit(&text, (size_t)len);
+	}
+	assert_int_equal(ftruncate(f->log_fd, 0), 0);
+	assert_int_equal(lseek(f->log_fd, 0, SEEK_SET), 0);
+	result = masked(f, buf_view(&text));
+	buf_done(&text);
+	return result;
+}
+
+void exchange_fixture_expect_log(struct exchange_fixture *f, const char *lines)
+{
+	assert_string_equal(exchange_fixture_log(f), lines);
+}
+
+/* ---- logins ---- */
+
+struct session *exchange_fixture_session(struct exchange_fixture *f, const char *email,
+					 int64_t life_s)
+{
+	const struct local_user *user = local_users_find(f->worker.snapshot->users,
+							 str_from(email));
+	struct session_facts facts = {
+		.idp_id = str_from(f->worker.snapshot->idp_id),
+		.issued_unix = FIXTURE_NOW,
+		.expires_unix = FIXTURE_NOW + life_s,
+	};
+	struct session *session;
+
+	assert_non_null(user);
+	facts.who = local_user_identity(user);
+	local_user_credential_tag(user, facts.credential_tag);
+	session = session_new(&facts);
+	identity_unref(facts.who);
+	assert_int_equal(store_put_session(f->worker.shared.store, session, NULL), 0);
+	return session;
+}
+
+char *exchange_fixture_token(struct exchange_fixture *f, const struct session *session)
+{
+	struct session_token token = {
+		.issuer = STR(FIXTURE_AUTH_HOST),
+		.audience = { STR(FIXTURE_AUTH_HOST) },
+		.audience_count = 1,
+		.session_id = str_from(session->id),
+		.user_id = session->who->user_id,
+		.idp_id = session->idp_id,
+		.issued_unix = FIXTURE_NOW,
+	};
+	struct buf text = BUF_INIT(JWS_MAX);
+
+	assert_int_equal(session_token_issue(f->worker.snapshot->shared_key, &token, &text, NULL),
+			 0);
+	return buf_take_string(&text);
+}
+
+char *exchange_fixture_log_in(struct exchange_fixture *f, const char *email)
+{
+	struct session *session = exchange_fixture_session(f, email, 3600);
+	char *token = exchange_fixture_token(f, session);
+
+	session_unref(session);
+	return token;
+}

@@ -17,7 +17,7 @@ def proxy_command(make_gateway, make_client, sshd):
 
 def test_shell(proxy_command, sshd):
     done = subprocess.run(
-        ["ssh", *sshd.options(proxy_command), f"{sshd.user}@{host('ssh')}", "sh"],
+        ["ssh", *sshd.options(proxy_command), f"{sshd.user}@{host('ssh')}", "bash"],
         input="echo one; read line; echo \"got $line\"\nhello\nexit 7\n",
         capture_output=True, text=True, timeout=60,
     )

@@ -14,6 +14,7 @@
 
 #define AUTHORIZATION_SCHEME "Pomerium "
 #define WORDS_MAX            128
+#define SENTENCE_MAX         256
 
 struct tunnel {
 	const struct gateway *gateway;
@@ -68,20 +69,30 @@ enum exit_status tunnel_exit_status(enum tunnel_outcome outcome)
 	return EXIT_STATUS_OTHER;
 }
 
-static struct str words_of(const struct http_headers *headers, struct str name)
+static struct str words_of(const struct http_headers *headers, struct str name, size_t max)
 {
 	struct str value;
 
 	if (!http_headers_get(headers, name, &value) || !str_is_printable_ascii(value))
 		return STR("");
-	return str_first(value, WORDS_MAX);
+	return str_first(value, max);
+}
+
+/* What the gateway says about it in a sentence, who and what included; without its full stop. */
+static struct str sentence_of(const struct http_headers *headers, struct str otherwise)
+{
+	struct str sentence = words_of(headers, STR("x-pomerium-message"), SENTENCE_MAX);
+
+	if (str_ends_with(sentence, STR(".")))
+		sentence.len--;
+	return str_is_empty(sentence) ? otherwise : sentence;
 }
 
 /* "denied, request 3f1c", in brackets; nothing if the gateway said neither. */
 static void append_particulars(struct buf *out, int status, const struct http_headers *headers)
 {
-	struct str reason = words_of(headers, STR("x-pomerium-reason"));
-	struct str request_id = words_of(headers, STR("x-request-id"));
+	struct str reason = words_of(headers, STR("x-pomerium-reason"), WORDS_MAX);
+	struct str request_id = words_of(headers, STR("x-request-id"), WORDS_MAX);
 
 	buf_printf(out, " (");
 	if (tunnel_classify(status) != TUNNEL_UNAUTHORIZED || str_is_empty(reason))
@@ -99,9 +110,15 @@ void tunnel_explain(const struct gateway *gateway, int status, const struct http
 	const char *target = gateway->destination->target;
 	const char *name = gateway->destination->gateway_name;
 	_cleanup_(mem_freep) char *text = NULL;
+	char not_allowed[SENTENCE_MAX];
+	char not_reachable[SENTENCE_MAX];
+	struct str sentence;
 
 	append_particulars(&particulars, status, headers);
 	text = buf_take_string(&particulars);
+	(void)snprintf(not_allowed, sizeof(not_allowed), "not allowed to use %s", target);
+	(void)snprintf(not_reachable, sizeof(not_reachable), "%s cannot be reached through %s",
+		       target, name);
 	switch (tunnel_classify(status)) {
 	case TUNNEL_UNAUTHENTICATED:
 		err_set(ret, ERR_PROTOCOL, "not logged in: %s %s %s%s", name,
@@ -109,7 +126,8 @@ void tunnel_explain(const struct gateway *gateway, int status, const struct http
 			target, text);
 		break;
 	case TUNNEL_UNAUTHORIZED:
-		err_set(ret, ERR_PROTOCOL, "not allowed to use %s%s", target, text);
+		sentence = sentence_of(headers, str_from(not_allowed));
+		err_set(ret, ERR_PROTOCOL, "%.*s%s", STR_FMT(sentence), text);
 		break;
 	case TUNNEL_NO_ROUTE:
 		err_set(ret, ERR_PROTOCOL,
@@ -117,8 +135,8 @@ void tunnel_explain(const struct gateway *gateway, int status, const struct http
 			name, target, text);
 		break;
 	case TUNNEL_UNAVAILABLE:
-		err_set(ret, ERR_UNREACHABLE, "%s cannot be reached through %s%s; try again later",
-			target, name, text);
+		sentence = sentence_of(headers, str_from(not_reachable));
+		err_set(ret, ERR_UNREACHABLE, "%.*s%s; try again later", STR_FMT(sentence), text);
 		break;
 	case TUNNEL_OPEN:
 	case TUNNEL_UNREACHABLE:

@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "base/url.h"
 #include "http/cookie.h"
-#include "identity/login_guard.h"
+#include "jose/mac.h"
 #include "proxy/authenticate.h"
 #include "proxy/endpoints.h"
 #include "proxy/local_login.h"
@@ -23,8 +23,10 @@
 #include "proxy/worker.h"
 #include "session/signed_url.h"
 
-#define CSRF_BYTES    32
-#define CSRF_TEXT_LEN 43
+/* A random part and its MAC under the cookie key: nobody else can make one, for instance in a sibling domain's cookie. */
+#define CSRF_RANDOM_BYTES 16
+#define CSRF_BYTES        (CSRF_RANDOM_BYTES + HMAC_SHA256_SIZE)
+#define CSRF_TEXT_LEN     (CSRF_BYTES * 4 / 3)
 
 static void add_hidden_field(struct buf *page, const char *name, struct str value)
 {
@@ -33,18 +35,37 @@ static void add_hidden_field(struct buf *page, const char *name, struct str valu
 	(void)buf_append_str(page, STR("\">\n"));
 }
 
+static void csrf_mac(const struct exchange *x, const uint8_t *random, uint8_t mac[HMAC_SHA256_SIZE])
+{
+	hmac_sha256(x->snapshot->cookie_key, str_of(random, CSRF_RANDOM_BYTES), mac);
+}
+
+static bool csrf_is_genuine(const struct exchange *x, struct str token)
+{
+	struct buf bytes = BUF_INIT(CSRF_BYTES);
+	uint8_t mac[HMAC_SHA256_SIZE];
+	bool is_genuine = false;
+
+	if (token.len == CSRF_TEXT_LEN && base64_decode(&bytes, BASE64_URL, token) == 0) {
+		csrf_mac(x, bytes.data, mac);
+		is_genuine = mem_equal_secret(mac, bytes.data + CSRF_RANDOM_BYTES, sizeof(mac));
+	}
+	buf_done(&bytes);
+	return is_genuine;
+}
+
 /* The token the browser already has, or a new one. */
 static struct str csrf_token(struct exchange *x)
 {
 	struct buf text = BUF_INIT(CSRF_TEXT_LEN);
-	uint8_t random[CSRF_BYTES];
+	uint8_t bytes[CSRF_BYTES];
 	struct str token;
 
-	if (cookie_get(&x->request->headers, STR(COOKIE_CSRF), &token) &&
-	    token.len == CSRF_TEXT_LEN)
+	if (cookie_get(&x->request->headers, STR(COOKIE_CSRF), &token) && csrf_is_genuine(x, token))
 		return token;
-	random_bytes(random, sizeof(random));
-	(void)base64_encode(&text, BASE64_URL, random, sizeof(random));
+	random_bytes(bytes, CSRF_RANDOM_BYTES);
+	csrf_mac(x, bytes, bytes + CSRF_RANDOM_BYTES);
+	(void)base64_encode(&text, BASE64_URL, bytes, sizeof(bytes));
 	token = arena_copy(&x->arena, buf_view(&text));
 	buf_done(&text);
 	return token;
@@ -111,7 +132,7 @@ static bool csrf_is_right(struct exchange *x, struct str csrf)
 {
 	struct str cookie;
 
-	return csrf.len == CSRF_TEXT_LEN &&
+	return csrf_is_genuine(x, csrf) &&
 	       cookie_get(&x->request->headers, STR(COOKIE_CSRF), &cookie) &&
 	       cookie.len == csrf.len && mem_equal_secret(cookie.at, csrf.at, csrf.len);
 }

@@ -48,7 +48,6 @@ static const struct listener_events listener_events = {
 
 static void close_everything(struct worker *w)
 {
-	w->is_stopping = true;
 	listener_close(TAKE(w->thread->listener));
 	LIST_FOREACH (&w->connections, node) {
 		connection_close(container_of(node, struct connection, in_worker), "shutdown");

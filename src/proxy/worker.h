@@ -43,7 +43,6 @@ struct worker {
 	struct list connections;
 	struct list exchanges;
 	size_t password_jobs;
-	bool is_stopping;
 	struct worker_thread *thread; /* private */
 };
 

@@ -34,23 +34,28 @@ static int open_token(struct exchange *x, const struct query *query, struct str 
 	return result;
 }
 
+/* Nothing but a web address, whoever signed it: it will stand in a header. */
+static bool is_web_address(struct str text, struct url *ret_url)
+{
+	return url_parse(text, ret_url, NULL) == 0 && (str_equal(ret_url->scheme, STR("https")) ||
+						       str_equal(ret_url->scheme, STR("http")));
+}
+
 /* Adds pomerium_jwt to the query of the program's URL; other parameters stay. */
-static int add_token(struct exchange *x, struct str redirect_uri, struct str token,
+static int add_token(struct exchange *x, const struct url *url, struct str token,
 		     struct str *ret_location)
 {
 	struct buf location = BUF_INIT(URL_MAX);
 	struct query params;
-	struct url url;
 	int result = -1;
 
-	if (url_parse(redirect_uri, &url, NULL) < 0 ||
-	    query_parse(url.query, &x->arena, &params, NULL) < 0 ||
+	if (query_parse(url->query, &x->arena, &params, NULL) < 0 ||
 	    params.count >= QUERY_PARAMS_MAX)
 		return -1;
 	query_remove(&params, STR("pomerium_jwt"));
 	query_add(&params, STR("pomerium_jwt"), token);
-	if (buf_printf(&location, "%.*s://%.*s%.*s?", STR_FMT(url.scheme),
-		       STR_FMT(url.authority.text), STR_FMT(url.path)) == 0 &&
+	if (buf_printf(&location, "%.*s://%.*s%.*s?", STR_FMT(url->scheme),
+		       STR_FMT(url->authority.text), STR_FMT(url->path)) == 0 &&
 	    query_format_canonical(&params, &location) == 0) {
 		*ret_location = arena_copy(&x->arena, buf_view(&location));
 		result = 0;
@@ -59,12 +64,20 @@ static int add_token(struct exchange *x, struct str redirect_uri, struct str tok
 	return result;
 }
 
+static bool is_programmatic(const struct query *query)
+{
+	struct str value;
+
+	return query_get(query, STR("pomerium_programmatic"), &value) &&
+	       str_equal(value, STR("true"));
+}
+
 enum step endpoint_callback(struct exchange *x)
 {
 	struct reply reply = { .status = 302 };
 	struct err e = { 0 };
 	struct query query;
-	struct str programmatic;
+	struct url url;
 	struct str location;
 	struct str token;
 
@@ -77,8 +90,8 @@ enum step endpoint_callback(struct exchange *x)
 	    open_token(x, &query, &token) < 0)
 		return respond_error(x, 400,
 				     STR("This link is not complete. Start the login again."));
-	if (query_get(&query, STR("pomerium_programmatic"), &programmatic) &&
-	    str_equal(programmatic, STR("true")) && add_token(x, location, token, &location) < 0)
+	if (!is_web_address(location, &url) ||
+	    (is_programmatic(&query) && add_token(x, &url, token, &location) < 0))
 		return respond_error(x, 400,
 				     STR("This link leads to an address that is not valid."));
 

@@ -84,6 +84,13 @@ static enum step refuse_method(struct exchange *x, const struct endpoint *endpoi
 	return reply_send(x, &reply);
 }
 
+static struct str with_query(struct exchange *x, const char *path)
+{
+	if (str_is_empty(x->request->query))
+		return str_from(path);
+	return arena_printf(&x->arena, "%s?%.*s", path, STR_FMT(x->request->query));
+}
+
 enum step endpoints_select(struct exchange *x)
 {
 	struct str path = x->request->path;
@@ -98,7 +105,7 @@ enum step endpoints_select(struct exchange *x)
 	}
 	other = find_other_slash(x, path);
 	if (other)
-		return respond_redirect(x, 301, str_from(other->path));
+		return respond_redirect(x, 301, with_query(x, other->path));
 	if (str_starts_with(path, STR("/.pomerium/api/")))
 		return respond_text(x, 404, STR("Not Found\n"));
 	return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);

@@ -73,7 +73,8 @@ enum step reply_send(struct exchange *x, struct reply *reply)
 	reply_header(reply, STR("server"), STR("pomerium"));
 	reply_header(reply, STR("x-request-id"), str_from(x->request_id));
 	x->outcome.status = reply->status;
-	x->outcome.bytes_sent = reply->body.len;
+	if (!str_equal(x->facts.method, STR("HEAD")))
+		x->outcome.bytes_sent = reply->body.len;
 	connection_respond(x->connection, &(struct http_response){
 						  .status = reply->status,
 						  .headers = reply->headers,

@@ -160,7 +160,8 @@ void exchange_fixture_send(struct exchange_fixture *f, struct str bytes)
 	assert_null(f->connection.exchange);
 	parse_request(f, bytes);
 	exchange_start(&f->connection, &f->request);
-	exchange_fixture_settle(f);
+	if (!f->is_held)
+		exchange_fixture_settle(f);
 }
 
 void exchange_fixture_sendf(struct exchange_fixture *f, const char *format, ...)

@@ -10,6 +10,7 @@
  * The clock is the fake one; the log is JSON, in UTC, and read through exchange_fixture_log().
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -57,6 +58,7 @@ struct exchange_fixture {
 	struct arena arena;
 	struct http_request request;
 	/* the last answer */
+	bool is_held; /* requests start without a turn of the loop: helper threads cannot be faster */
 	unsigned answer_count; /* since the request */
 	int status;            /* 0: none */
 	struct buf headers;    /* "name: value\n" each, as given */

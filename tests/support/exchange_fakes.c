@@ -44,11 +44,11 @@ struct stream *connection_take_tunnel(struct connection *c, const struct http_re
 	struct stream *near;
 
 	assert_null(f->client);
-	exchange_fixture_keep(f, response);
 	*ret_head = BUF_INIT(16);
 	(void)buf_append_str(ret_head, STR("head|"));
 	*ret_early = BUF_INIT(FIXTURE_LINES_MAX);
 	(void)buf_append_str(ret_early, f->request.body);
+	exchange_fixture_keep(f, response);
 	stream_mem_pair(f->worker.loop, NULL, &f->client, &near);
 	stream_set_owner(f->client, ignore_event, NULL);
 	c->exchange->connection = NULL;

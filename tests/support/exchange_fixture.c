@@ -237,8 +237,7 @@ void exchange_fixture_keep(struct exchange_fixture *f, const struct http_respons
 	assert_false(f->headers.is_overflown || f->body.is_overflown);
 	/* The parsed request ends here: whoever looks at it later shall be caught. */
 	memset(f->bytes.data, 0xee, f->bytes.len);
-	f->request = (struct http_request){ .body = f->request.is_connect ? f->request.body
-									  : STR("") };
+	f->request = (struct http_request){ 0 };
 }
 
 struct str exchange_fixture_header(const struct exchange_fixture *f, const char *name)

@@ -147,3 +147,22 @@ def test_level(make_gateway, redis):
     gateway = make_gateway(tcp_route("redis", redis.port), log_level="debug")
     request_id = gateway.get("redis", "/ping").header("x-request-id")
     assert gateway.log.wait("http-request", request_id=request_id)["level"] == "debug"
+
+
+def test_form_for_people(make_gateway, redis):
+    """On a terminal lines are for people; the environment can ask for that form too."""
+    import subprocess
+
+    from lib.gateway import write_config
+    from lib.process import GATEWAY, environment
+
+    path = write_config(make_gateway.directory / "people.yaml", make_gateway.config([tcp_route("redis", redis.port)]))
+    with subprocess.Popen([GATEWAY, "--config", path], stdout=subprocess.PIPE, text=True,
+                          env=environment(LOG_FORMAT="console")) as process:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        process.terminate()
+        rest = process.stdout.read()
+        assert process.wait(20) == 0
+    assert all(re.match(r"\d+:\d\d[AP]M INF ", line) for line in lines), lines
+    assert "{" not in "".join(lines) + rest
+    assert any("listening" in line and "addr=127.0.0.1:" in line for line in lines)

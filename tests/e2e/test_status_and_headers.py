@@ -72,7 +72,7 @@ def test_where_a_token_may_be(gateway, token, headers):
     (lambda t: [("Authorization", f"pomerium {t}")], 302),
     (lambda t: [("Authorization", f"Bearer {t}")], 302),
     (lambda t: [("Authorization", f"Pomerium  {t}")], 401),
-    (lambda t: [("Cookie", "_pomerium=a.b.c"), ("Authorization", f"Pomerium {t}")], 302),
+    (lambda t: [("Cookie", "_pomerium=a.b.c"), ("Authorization", f"Pomerium {t}")], 401),
     (lambda t: [("X-Pomerium-Authorization", "a.b.c"), ("Authorization", f"Pomerium {t}")], 401),
 ], ids=["other case", "plain bearer", "two blanks", "stale cookie hides it", "stale own header hides it"])
 def test_where_it_may_not(gateway, token, headers, status):

@@ -43,8 +43,8 @@ class Authority:
         self.certificate = self._sign(self.name, self.key.public_key(), extensions)
         self.ca.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _sign(self, subject, public_key, extensions):
-        now = datetime.datetime.now(datetime.timezone.utc)
+    def _sign(self, subject, public_key, extensions, age_days=0):
+        now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=age_days)
         builder = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
             .public_key(public_key).serial_number(x509.random_serial_number())
@@ -55,15 +55,15 @@ class Authority:
             builder = builder.add_extension(extension, critical)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, file_name, *names):
-        """A server certificate for DNS names and addresses: the paths of its chain and its key."""
+    def issue(self, file_name, *names, age_days=0):
+        """A server certificate for DNS names and addresses, good for 30 days: the paths of its chain and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(_name(names[0]), key.public_key(), [
             (x509.SubjectAlternativeName([_alternative(name) for name in names]), False),
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False),
-        ])
+        ], age_days)
         certificate_path = self.directory / f"{file_name}.pem"
         key_path = self.directory / f"{file_name}.key"
         certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -130,9 +130,9 @@ def _let_through(directory):
 class Upstream:
     """A TCP server in threads; each connection is given to a function and its received bytes are counted."""
 
-    def __init__(self, serve=None, backlog=1024):
+    def __init__(self, serve=None, host="127.0.0.1", family=socket.AF_INET):
         self.serve = serve or self.echo
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener = socket.create_server((host, 0), family=family, backlog=1024)
         self.port = self.listener.getsockname()[1]
         self.received = bytearray()
         self.connections = []

@@ -16,10 +16,8 @@ import pathlib
 import platform
 import re
 import resource
-import shlex
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -133,7 +131,7 @@ def cpu_model():
     return match[1] if match else platform.machine()
 
 
-def write_results(path, text, versions, arguments):
+def write_results(path, text, versions):
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
     path.write_text(f"""\
 # Benchmarks
@@ -145,7 +143,7 @@ better; the others also depend on the load generator, which shares the processor
 
 * {"; ".join(versions)}
 * {openssl.partition(" (")[0]}, Linux {platform.release()}, {os.cpu_count()} × {cpu_model()}
-* {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, `{shlex.join(["bench/run.py", *arguments])}`
+* {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, `make bench`
 """)
 
 
@@ -207,7 +205,7 @@ def main():
     print("\n" + text)
     if not options.no_write and not options.quick:
         versions = [kind.version() for kind in (Pomerium, HAProxy, Nginx)]
-        write_results(HERE / "RESULTS.md", text, versions, sys.argv[1:])
+        write_results(HERE / "RESULTS.md", text, versions)
         print("\nwritten to bench/RESULTS.md")
 
 

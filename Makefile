@@ -5,6 +5,7 @@
 
 RELEASE = build/release
 ASAN    = build/asan
+PROGRAMS = src/proxy/pomerium src/cli/pomerium-cli
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -28,7 +29,7 @@ demo: release
 
 release:
 	@tools/setup.sh build
-	@tools/build.sh $(RELEASE) --buildtype=release --prefix=$(PREFIX)
+	@tools/build.sh $(RELEASE) --buildtype=release --prefix=$(PREFIX) -- $(PROGRAMS)
 
 asan:
 	@tools/setup.sh build
@@ -54,6 +55,7 @@ test:
 
 bench: release
 	@tools/setup.sh bench
+	@tools/build.sh $(RELEASE) -- bench/bench-load bench/bench-server
 	@/usr/bin/python3 bench/run.py $(RELEASE) $(ARGS)
 
 fuzz:

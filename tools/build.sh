@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
-# tools/build.sh DIRECTORY [meson options...]: configure once, then build what changed.
+# tools/build.sh DIRECTORY [meson options...] [-- targets...]: configure once, then build what changed; without
+# targets everything, unit tests included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 directory=$1
 shift
+options=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	options+=("$1")
+	shift
+done
+[ $# -eq 0 ] || shift
 
 # A directory that Meson did not finish configuring is made anew.
 if [ ! -f "$directory/build.ninja" ]; then
 	rm -rf "$directory"
-	meson setup "$directory" "$@" >"/tmp/meson-setup.$$" 2>&1 || {
-		cat "/tmp/meson-setup.$$" >&2
-		rm -f "/tmp/meson-setup.$$"
+	log=$(mktemp)
+	meson setup "$directory" "${options[@]}" >"$log" 2>&1 || {
+		cat "$log" >&2
+		rm -f "$log"
 		exit 1
 	}
-	rm -f "/tmp/meson-setup.$$"
+	rm -f "$log"
 fi
 printf 'build: %s\n' "$directory"
-exec ninja --quiet -C "$directory"
+exec ninja --quiet -C "$directory" "$@"

@@ -3,9 +3,9 @@
 /*
  * exchange_fixture.h - a worker without a thread, and exchanges whose connection and upstream are the test's
  *
- * Linked into a test, exchange_fixture.c and exchange_fakes.c take the place of proxy/connection.c and io/dial.c: what the
- * gateway answers is kept here, and the test says how a dial ends. Everything else is the gateway itself,
- * started from the text of a configuration.
+ * Linked into a test, exchange_connection_fake.c and exchange_dial_fake.c take the place of proxy/connection.c and
+ * io/dial.c: what the gateway answers is kept here, and the test says how a dial ends. Everything else is the
+ * gateway itself, started from the text of a configuration.
  *
  * The clock is the fake one; the log is JSON, in UTC, and read through exchange_fixture_log().
  */
@@ -117,7 +117,7 @@ char *exchange_fixture_log_in(struct exchange_fixture *f, const char *email);
 void exchange_fixture_dial_fails(struct exchange_fixture *f, enum err_kind kind);
 void exchange_fixture_dial_connects(struct exchange_fixture *f);
 
-/* For the other file: keeps an answer. */
+/* For the fake connection: keeps an answer. */
 void exchange_fixture_keep(struct exchange_fixture *f, const struct http_response *response);
 
 /* Replaces what looks like a UUID. */

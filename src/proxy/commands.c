@@ -37,7 +37,8 @@ static struct option *make_options(const struct flag *flags, size_t flag_count)
 
 static int complain(int argc, char **argv, int code)
 {
-	const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+	char letter[] = { '-', (char)optopt, '\0' };
+	const char *word = optind > 1 && optind <= argc ? argv[optind - 1] : letter;
 
 	if (code == ':')
 		return command_fail(-1, "%s needs a value", word);
@@ -53,7 +54,7 @@ int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **ar
 
 	opterr = 0;
 	optind = 0;
-	while ((code = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((code = getopt_long_only(argc, argv, ":", options, NULL)) != -1) {
 		if (code < FLAG_FIRST)
 			return complain(argc, argv, code);
 		*flags[code - FLAG_FIRST].value = optarg ? optarg : "";

@@ -36,7 +36,7 @@ struct flag {
 };
 
 /*
- * Reads flags and arguments in any order (GNU style); what is no flag goes to arguments. Returns the number of arguments, or -1 after
+ * Reads flags and arguments in any order (GNU style, "-name" as well as "--name"); what is no flag goes to arguments. Returns the number of arguments, or -1 after
  * having said what is wrong on standard error.
  */
 int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv,

@@ -38,18 +38,30 @@ static void say(const char *text)
 		      text); /* nowhere to report a failure of standard error */
 }
 
-/* Every problem of the configuration: errors for whoever started us, warnings into the log. */
-static void show_problems(const struct report *report, struct log *log)
+/* Every problem of the configuration that is refused, for whoever started us; one alone is the reason itself. */
+static void show_errors(const struct report *report, const char *path, struct err *e)
 {
+	if (report->count == 1) {
+		(void)err_set(e, ERR_CONFIG, "%s", report->problems[0].text);
+		return;
+	}
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_problem *problem = &report->problems[i];
+
+		(void)fprintf(stderr, "pomerium: %s%s\n",
+			      problem->severity == REPORT_WARNING ? "warning: " : "",
+			      problem->text);
+	}
+	(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s",
+		      report->error_count, report->error_count == 1 ? "" : "s", path);
+}
+
+static void log_warnings(const struct report *report, struct log *log)
+{
+	for (size_t i = 0; i < report->count; i++) {
 		struct err e = { 0 };
 
-		if (!log) {
-			say(problem->text);
-			continue;
-		}
-		(void)err_set(&e, ERR_CONFIG, "%s", problem->text);
+		(void)err_set(&e, ERR_CONFIG, "%s", report->problems[i].text);
 		log_error(log, LOG_WARN, "config", "configuration", &e);
 	}
 }
@@ -84,14 +96,13 @@ static int load_snapshot(struct server *server, const char *path, struct err *e)
 	struct config *config = NULL;
 	int result = config_load(path, &config, &report, e);
 
-	if (result == 0)
+	if (result == 0) {
 		server->shared.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED,
 					     config->log_level);
-	if (result == 0 || report.count > 0)
-		show_problems(&report, server->shared.log);
-	if (result < 0 && report.count > 0)
-		(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s",
-			      report.error_count, report.error_count == 1 ? "" : "s", path);
+		log_warnings(&report, server->shared.log);
+	} else if (report.count > 0) {
+		show_errors(&report, path, e);
+	}
 	report_done(&report);
 	if (result < 0)
 		return -1;

@@ -115,8 +115,10 @@ static bool next_is_genuine(struct exchange *x, struct str next, struct err *e)
 		(void)err_set(e, ERR_PROTOCOL, "it does not lead to the sign-in page");
 		return false;
 	}
-	return signed_url_verify(x->snapshot->shared_key, x->facts.authority,
-				 str_first(next, path_len), str_from_pos(next, path_len + 1),
+	return signed_url_verify(x->snapshot->shared_key,
+				 &(struct signed_url_parts){ x->facts.authority,
+							     str_first(next, path_len),
+							     str_from_pos(next, path_len + 1) },
 				 clock_now_unix(), &x->arena, &params, e) == 0;
 }
 

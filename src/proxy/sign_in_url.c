@@ -63,6 +63,8 @@ int sign_in_url_for_program(struct exchange *x, struct str redirect_uri, struct 
 
 int verify_request_url(struct exchange *x, struct query *ret, struct err *e)
 {
-	return signed_url_verify(x->snapshot->shared_key, x->facts.authority, x->request->path,
-				 x->request->query, clock_now_unix(), &x->arena, ret, e);
+	return signed_url_verify(x->snapshot->shared_key,
+				 &(struct signed_url_parts){ x->facts.authority, x->request->path,
+							     x->request->query },
+				 clock_now_unix(), &x->arena, ret, e);
 }

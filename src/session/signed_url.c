@@ -197,17 +197,17 @@ static int check_mac(struct str key, struct str canonical_url, const struct stam
 	return is_equal ? 0 : err_set(e, ERR_CRYPTO, "signed URL: wrong signature");
 }
 
-int signed_url_verify(struct str key, struct str authority, struct str path, struct str query,
-		      int64_t now_unix, struct arena *arena, struct query *ret, struct err *e)
+int signed_url_verify(struct str key, const struct signed_url_parts *url, int64_t now_unix,
+		      struct arena *arena, struct query *ret, struct err *e)
 {
-	_cleanup_(buf_done_secret) struct buf url = BUF_INIT(CANONICAL_MAX);
+	_cleanup_(buf_done_secret) struct buf canonical = BUF_INIT(CANONICAL_MAX);
 	struct stamps stamps;
 	struct str signature;
 	struct query q;
 
-	if (check_parts(authority, path, e))
+	if (check_parts(url->authority, url->path, e))
 		return -1;
-	if (query_parse(query, arena, &q, e))
+	if (query_parse(url->query, arena, &q, e))
 		return err_wrap(e, "signed URL");
 	if (get_only(&q, NAME_SIGNATURE, &signature, e) ||
 	    get_only(&q, NAME_ISSUED, &stamps.issued, e) ||
@@ -215,9 +215,9 @@ int signed_url_verify(struct str key, struct str authority, struct str path, str
 		return -1;
 
 	query_remove(&q, NAME_SIGNATURE);
-	if (append_base(authority, path, &url) || append_query(&q, &url, e))
+	if (append_base(url->authority, url->path, &canonical) || append_query(&q, &canonical, e))
 		return err_set(e, ERR_LIMIT, "the signed URL is too long");
-	if (check_mac(key, buf_view(&url), &stamps, signature, e))
+	if (check_mac(key, buf_view(&canonical), &stamps, signature, e))
 		return -1;
 	remove_stamps(&q);
 	*ret = q;

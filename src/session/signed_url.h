@@ -23,10 +23,13 @@
 int signed_url_sign(struct str key, struct str base, const struct query *params, int64_t now_unix,
 		    struct buf *out, struct err *e);
 
-/*
- * Verifies what a client asked for: "https://" authority path "?" query. path is in its escaped
- * form as received. On success *ret has all parameters but the three of the signature, unescaped
- * in the arena.
- */
-int signed_url_verify(struct str key, struct str authority, struct str path, struct str query,
-		      int64_t now_unix, struct arena *arena, struct query *ret, struct err *e);
+/* What a client asked for: "https://" authority path "?" query, the path in its escaped form as received. */
+struct signed_url_parts {
+	struct str authority;
+	struct str path;
+	struct str query;
+};
+
+/* On success *ret has all parameters but the three of the signature, unescaped in the arena. */
+int signed_url_verify(struct str key, const struct signed_url_parts *url, int64_t now_unix,
+		      struct arena *arena, struct query *ret, struct err *e);

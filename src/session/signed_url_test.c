@@ -29,8 +29,9 @@ static int verify_url(struct str key, struct str text, int64_t now_unix, struct 
 	struct err e;
 
 	assert_int_equal(url_parse(text, &url, &e), 0);
-	return signed_url_verify(key, url.authority.text, url.path, url.query, now_unix, arena, ret,
-				 &e);
+	return signed_url_verify(
+		key, &(struct signed_url_parts){ url.authority.text, url.path, url.query },
+		now_unix, arena, ret, &e);
 }
 
 static void check_sign_vector(const json_t *vector)
@@ -95,7 +96,8 @@ static void test_validate_vectors(void **state)
 		rest = str_from_pos(rest, 8);
 		assert_true(str_cut(&rest, '?', &authority));
 		url = (struct url){ .query = rest };
-		rc = signed_url_verify(buf_view(&key), authority, STR(""), url.query,
+		rc = signed_url_verify(buf_view(&key),
+				       &(struct signed_url_parts){ authority, STR(""), url.query },
 				       vectors_int(vector, "now"), &arena, &q, &e);
 		if (rc != (json_is_true(vectors_get(vector, "valid")) ? 0 : -1))
 			fail_msg("%s", vectors_str(vector, "name").at);
@@ -211,8 +213,9 @@ static void test_refusals(void **state)
 		_cleanup_(arena_done) struct arena arena = { 0 };
 		struct query q = { .count = 77 };
 		struct err e = { 0 };
-		int rc = signed_url_verify(KEY, HOST, STR(""), str_from(cases[i].query),
-					   cases[i].now, &arena, &q, &e);
+		int rc = signed_url_verify(
+			KEY, &(struct signed_url_parts){ HOST, STR(""), str_from(cases[i].query) },
+			cases[i].now, &arena, &q, &e);
 
 		if (rc != (cases[i].reason ? -1 : 0))
 			fail_msg("%s at %lld", cases[i].query, (long long)cases[i].now);
@@ -247,8 +250,12 @@ static void test_other_places(void **state)
 		struct query q;
 		struct err e;
 
-		if (!signed_url_verify(KEY, str_from(cases[i].authority), str_from(cases[i].path),
-				       STR(EXPIRY "&" ISSUED "&" SIGNATURE), NOW, &arena, &q, &e))
+		if (!signed_url_verify(
+			    KEY,
+			    &(struct signed_url_parts){ str_from(cases[i].authority),
+							str_from(cases[i].path),
+							STR(EXPIRY "&" ISSUED "&" SIGNATURE) },
+			    NOW, &arena, &q, &e))
 			fail_msg("\"%s\" \"%s\"", cases[i].authority, cases[i].path);
 	}
 }

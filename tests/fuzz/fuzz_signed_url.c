@@ -36,7 +36,8 @@ static int verify(struct str key, struct str text, struct arena *arena, struct q
 	struct err e;
 
 	cut(text, &authority, &path, &query);
-	return signed_url_verify(key, authority, path, query, NOW, arena, ret, &e);
+	return signed_url_verify(key, &(struct signed_url_parts){ authority, path, query }, NOW,
+				 arena, ret, &e);
 }
 
 static void remove_stamps(struct query *q)

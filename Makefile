@@ -1,7 +1,7 @@
 # A menu. The build itself is Meson's; what each entry needs is installed by tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo release asan lint unit e2e test bench fuzz format install clean
+.PHONY: help demo release asan lint unit e2e test bench fuzz format reference install clean
 
 RELEASE = build/release
 ASAN    = build/asan
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench           beside HAProxy and nginx; writes bench/RESULTS.md'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
 	@echo 'make format          clang-format over the sources'
+	@echo 'make reference       writes docs/reference.md anew, from the tables of the settings'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local'
 
 demo: release
@@ -66,8 +67,12 @@ format:
 	@tools/setup.sh format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
+reference: release
+	@$(RELEASE)/tools/gen_reference >docs/reference.md
+
 install: release
-	@DESTDIR=$(DESTDIR) meson install -C $(RELEASE) --no-rebuild
+	@meson configure $(RELEASE) --prefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install --quiet -C $(RELEASE) --no-rebuild
 
 clean:
 	@rm -rf build

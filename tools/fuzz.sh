@@ -6,16 +6,17 @@ cd "$(dirname "$0")/.."
 
 seconds=$1
 export CC=clang
+sources=(tests/fuzz/fuzz_*.c)
+targets=("${sources[@]%.c}")
 tools/build.sh build/fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined \
-	-Dc_args=-fsanitize=fuzzer-no-link
+	-Dc_args=-fsanitize=fuzzer-no-link -- "${targets[@]}"
 mkdir -p build/fuzz/crashes
 
-for source in tests/fuzz/fuzz_*.c; do
-	name=$(basename "$source" .c)
-	name=${name#fuzz_}
+for target in "${targets[@]}"; do
+	name=${target##*/fuzz_}
 	mkdir -p "build/fuzz/found/$name"
 	printf 'fuzz: %s for %s s\n' "$name" "$seconds"
-	"build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -print_final_stats=1 \
+	"build/fuzz/$target" -max_total_time="$seconds" -print_final_stats=1 \
 		-artifact_prefix="build/fuzz/crashes/$name-" \
 		"build/fuzz/found/$name" "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1 || {
 		tail -n 40 "build/fuzz/$name.log" >&2

@@ -209,12 +209,13 @@ static void test_shutdown(void **state)
 
 	open_tunnel(f);
 	expect_bytes(f, f->upstream, "early");
+	write_bytes(f, f->upstream, "answer");
 	(void)exchange_fixture_log(f);
 	exchange_abort(exchange_fixture_only(f), "shutdown");
 	exchange_fixture_settle(f);
 	assert_non_null(
 		strstr(exchange_fixture_log(f),
-		       "\"bytes-received\":5,\"bytes-sent\":0,\"end-reason\":\"shutdown\""));
+		       "\"bytes-received\":5,\"bytes-sent\":6,\"end-reason\":\"shutdown\""));
 	assert_true(stream_mem_peer_was_reset(f->client));
 	assert_true(stream_mem_peer_was_reset(f->upstream));
 }

@@ -206,6 +206,28 @@ static void test_gone_while_hashing(void **state)
 	(void)retry_after(l);
 }
 
+static void come_from(struct login_fixture *l, const char *ip)
+{
+	assert_true(addr_from_ip(str_from(ip), 1, &l->f.connection.peer));
+}
+
+/* Such a try is over for the guard: it does not stay in progress behind the user's next success. */
+static void test_gone_is_settled(void **state)
+{
+	struct login_fixture *l = *state;
+
+	for (int i = 1; i < LOGIN_GUARD_FREE_TRIES; i++)
+		abort_while_hashing(l, "guess");
+	come_from(l, "203.0.113.8");
+	login_fixture_try(l, "alice@example.com", FIXTURE_PASSWORD);
+	assert_int_equal(l->f.status, 303);
+	come_from(l, "203.0.113.9");
+	for (int i = 0; i < LOGIN_GUARD_FREE_TRIES; i++) {
+		login_fixture_try(l, "alice@example.com", "guess");
+		assert_int_equal(l->f.status, 401);
+	}
+}
+
 /* Several jobs may be there when the worker ends: nothing may be left of them. */
 static void test_end_while_hashing(void **state)
 {
@@ -257,6 +279,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_email_is_escaped, login_fixture_setup,
 						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_guessing, login_fixture_setup,
+						login_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_gone_is_settled, login_fixture_setup,
 						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_gone_while_hashing, login_fixture_setup,
 						login_fixture_teardown),

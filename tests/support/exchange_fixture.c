@@ -216,11 +216,11 @@ void exchange_fixture_wait(struct exchange_fixture *f)
 
 struct exchange *exchange_fixture_only(struct exchange_fixture *f)
 {
-	struct list_node *node = list_first(&f->worker.exchanges);
+	const struct list_node *head = &f->worker.exchanges.head;
 
-	assert_non_null(node);
-	assert_ptr_equal(node->next, &f->worker.exchanges.head);
-	return container_of(node, struct exchange, in_worker);
+	assert_ptr_not_equal(head->next, head);
+	assert_ptr_equal(head->next->next, head);
+	return container_of(head->next, struct exchange, in_worker);
 }
 
 /* ---- answers ---- */

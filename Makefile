@@ -71,7 +71,8 @@ reference: release
 	@$(RELEASE)/tools/gen_reference >docs/reference.md
 
 install: release
-	@meson configure $(RELEASE) --prefix=$(PREFIX)
+	@meson configure $(RELEASE) --prefix=$(PREFIX) >/dev/null
+	@ninja --quiet -C $(RELEASE) $(PROGRAMS) >/dev/null
 	@DESTDIR=$(DESTDIR) meson install --quiet -C $(RELEASE) --no-rebuild
 
 clean:

@@ -158,16 +158,39 @@ static void test_whitelist(void **state)
 		check_api(&j->f, &rows[i]);
 }
 
-/* The authority as received, with its port, is where the token will be delivered. */
+/*
+ * The authority as received, with its port, is where the token will be delivered, if it is ours: anybody may ask with a
+ * name of his own, have somebody else follow the link, and take the token.
+ */
 static void test_login_api_host(void **state)
 {
+	static const struct {
+		const char *host;
+		const char *callback_host;
+	} rows[] = {
+		{ "redis.example.com", "redis.example.com" },
+		{ "Redis.Example.com:8443", "Redis.Example.com%3A8443" },
+		{ FIXTURE_AUTH_HOST, FIXTURE_AUTH_HOST },
+		{ "evil.example", FIXTURE_AUTH_HOST },
+		{ "redis.example.com.evil.example", FIXTURE_AUTH_HOST },
+		{ "x.redis.example.com", FIXTURE_AUTH_HOST },
+		{ "redis.example.com.", FIXTURE_AUTH_HOST },
+		{ "[2001:db8::1]:443", FIXTURE_AUTH_HOST },
+		{ FIXTURE_AUTH_HOST ".evil.example:443", FIXTURE_AUTH_HOST },
+	};
 	struct journey *j = *state;
+	char expected[256];
 
-	exchange_fixture_send(&j->f,
-			      STR("GET " API REDIRECT " HTTP/1.1\r\nHost: H.example:8443\r\n\r\n"));
-	assert_true(exchange_fixture_body_has(
-		&j->f,
-		"pomerium_callback_uri=https%3A%2F%2FH.example%3A8443%2F.pomerium%2Fcallback%2F%3F"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		exchange_fixture_sendf(&j->f, "GET " API "%s HTTP/1.1\r\nHost: %s\r\n\r\n",
+				       REDIRECT, rows[i].host);
+		(void)snprintf(
+			expected, sizeof(expected),
+			"?pomerium_callback_uri=https%%3A%%2F%%2F%s%%2F.pomerium%%2Fcallback%%2F%%3F",
+			rows[i].callback_host);
+		if (!exchange_fixture_body_has(&j->f, expected))
+			fail_msg("%s", rows[i].host);
+	}
 	/* Without a login host of its own, the login is where the program asked. */
 	exchange_fixture_reload(&j->f, FIXTURE_USERS);
 	exchange_fixture_send(&j->f,

@@ -39,13 +39,29 @@ static void route_init(struct route *route, const struct config_route *config)
 	make_id(route);
 }
 
+/* The configuration has been checked: there is an authority behind the scheme. */
+static void add_host(struct route_table *t, struct route *route)
+{
+	struct str from = route->config->from;
+	struct str rest = str_from_pos(from, str_find(from, ':') + strlen("://"));
+	struct authority gateway;
+
+	if (authority_parse(str_first(rest, str_find(rest, '/')), false, &gateway, NULL) < 0)
+		return;
+	_cleanup_(mem_freep) char *host = str_copy_lower(gateway.host);
+
+	(void)map_put(&t->by_host, str_from(host), route); /* any route of that host */
+}
+
 void route_table_init(struct route_table *t, const struct config *config)
 {
 	map_init(&t->by_name);
+	map_init(&t->by_host);
 	t->routes = mem_alloc_array(config->route_count, sizeof(*t->routes));
 	t->count = config->route_count;
 	for (size_t i = 0; i < t->count; i++) {
 		route_init(&t->routes[i], &config->routes[i]);
+		add_host(t, &t->routes[i]);
 		for (size_t k = 0; k < config->routes[i].name_count; k++) {
 			_cleanup_(mem_freep) char *name = str_copy_lower(
 				config->routes[i].names[k].text);
@@ -63,6 +79,7 @@ void route_table_done(struct route_table *t)
 	mem_free(TAKE(t->routes));
 	t->count = 0;
 	map_done(&t->by_name);
+	map_done(&t->by_host);
 }
 
 struct route *route_table_find(const struct route_table *t, const struct authority *target)
@@ -81,6 +98,13 @@ struct route *route_table_find(const struct route_table *t, const struct authori
 	}
 	route = map_get(&t->by_name, str_of(name, len));
 	return route ? route : map_get(&t->by_name, str_of(name, host_len));
+}
+
+bool route_table_has_host(const struct route_table *t, struct str host)
+{
+	_cleanup_(mem_freep) char *lower = str_copy_lower(host);
+
+	return map_get(&t->by_host, str_of(lower, host.len));
 }
 
 const struct config_target *route_next_target(struct route *route)

@@ -5,9 +5,13 @@
  *
  * Exact name first, then the bare host name for any port. Names compare without regard to ASCII case. Of two routes
  * with one name the first wins.
+ *
+ * The hosts are the names under which clients reach the gateway itself: those in front of the path of every "from". A
+ * name in the path is only what a CONNECT asks for, and may be somebody else's in the DNS.
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/map.h"
@@ -29,6 +33,7 @@ struct route_table {
 	struct route *routes;
 	size_t count;
 	struct map by_name; /* "host:port" or "host", lower case */
+	struct map by_host; /* host without port, lower case */
 };
 
 void route_table_init(struct route_table *t, const struct config *config);
@@ -36,6 +41,9 @@ void route_table_done(struct route_table *t);
 
 /* target: a valid CONNECT target. NULL if no route has that name. */
 struct route *route_table_find(const struct route_table *t, const struct authority *target);
+
+/* Whether the gateway is reached under that host name, on whatever port. */
+bool route_table_has_host(const struct route_table *t, struct str host);
 
 /* The next target in turn, by weight. */
 const struct config_target *route_next_target(struct route *route);

@@ -41,6 +41,31 @@ static const char routes_text[] =
 	"- from: tcp+https://web.example.com:443\n" TO "10.0.0.10:1\n"
 	"- from: tcp+https://BARE.example.com\n" TO "10.0.0.11:1\n";
 
+/* Those in front of a path, and those that are the whole of a name; but not what stands in a path. */
+static void test_hosts(void **state)
+{
+	static const struct {
+		const char *host;
+		bool is_ours;
+	} rows[] = {
+		{ "exact.example.com", true },   { "EXACT.example.com", true },
+		{ "bare.example.com", true },    { "proxy.example.com", true },
+		{ "mixedaz.example.com", true }, { "a.internal", false },
+		{ "2001:db8::1", false },        { "example.com", false },
+		{ "exact.example.com.", false }, { "x.exact.example.com", false },
+		{ "exact.example.co", false },   { "", false },
+	};
+	struct config *config = load(routes_text);
+	struct route_table table;
+
+	route_table_init(&table, config);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (route_table_has_host(&table, str_from(rows[i].host)) != rows[i].is_ours)
+			fail_msg("%s", rows[i].host);
+	route_table_done(&table);
+	config_free(config);
+}
+
 static void test_lookup(void **state)
 {
 	static const struct {
@@ -188,9 +213,9 @@ static void test_empty(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup), cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_ids),    cmocka_unit_test(test_turns),
-		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_lookup),     cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_long_names), cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_turns),      cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

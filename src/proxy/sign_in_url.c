@@ -15,6 +15,21 @@ bool is_on_authenticate_host(const struct exchange *x)
 	return str_equal_nocase(authenticate_authority(x), x->facts.authority);
 }
 
+/*
+ * Where a login may deliver its token. The Host of a request is whatever the client wrote: a link with a stranger's name
+ * in it would carry the login of whoever follows it there. The callback is on every host, so the login's own serves too.
+ */
+static struct str delivery_authority(const struct exchange *x)
+{
+	struct authority here;
+
+	if (is_on_authenticate_host(x) ||
+	    (authority_parse(x->facts.authority, false, &here, NULL) == 0 &&
+	     route_table_has_host(&x->snapshot->routes, here.host)))
+		return x->facts.authority;
+	return authenticate_authority(x);
+}
+
 static int sign_base(struct exchange *x, struct str base, const struct query *params,
 		     struct str *ret_url)
 {
@@ -41,7 +56,7 @@ int sign_in_url_for_request(struct exchange *x, struct str *ret_url)
 	struct query params = { 0 };
 
 	query_add(&params, STR("pomerium_redirect_uri"),
-		  arena_printf(&x->arena, "https://%.*s%.*s", STR_FMT(x->facts.authority),
+		  arena_printf(&x->arena, "https://%.*s%.*s", STR_FMT(delivery_authority(x)),
 			       STR_FMT(x->facts.path)));
 	query_add(&params, STR("pomerium_idp_id"), str_from(x->snapshot->idp_id));
 	return sign_url(x, authenticate_authority(x), STR("/.pomerium/sign_in"), &params, ret_url);
@@ -54,7 +69,7 @@ int sign_in_url_for_program(struct exchange *x, struct str redirect_uri, struct 
 
 	query_add(&params, STR("pomerium_callback_uri"),
 		  arena_printf(&x->arena, "https://%.*s/.pomerium/callback/?%.*s",
-			       STR_FMT(x->facts.authority), STR_FMT(raw_query)));
+			       STR_FMT(delivery_authority(x)), STR_FMT(raw_query)));
 	query_add(&params, STR("pomerium_idp_id"), str_from(x->snapshot->idp_id));
 	query_add(&params, STR("pomerium_programmatic"), STR("true"));
 	query_add(&params, STR("pomerium_redirect_uri"), redirect_uri);

@@ -2,8 +2,9 @@
  * log_queue.c - two buffers that change places
  *
  * Producers append to "pending" under the lock. The writer swaps it with its own empty buffer and
- * writes that one without the lock: one write(2) for all the lines that came meanwhile. Lines that
- * are lost, here or in the sink, are reported in front of the next batch that has any line.
+ * writes that one without the lock: one write(2) for all the lines that came meanwhile. The first
+ * line wakes the writer, which then lets a few more gather: a busy gateway pays for some wake-ups per
+ * second, not for one per line. Lines that are lost, here or in the sink, are reported in front of the next batch that has any line.
  */
 
 #include "base/log_queue.h"
@@ -18,6 +19,8 @@
 
 /* What a burst has made larger than this is given back. */
 #define KEPT_CAP_MAX ((size_t)256 * 1024)
+
+#define GATHER_NS 5000000
 
 struct log_queue {
 	pthread_mutex_t lock;
@@ -39,12 +42,24 @@ static void count_lost(struct log_queue *q, uint64_t lines)
 	q->unreported += lines;
 }
 
+/* Under lock, which is free meanwhile. */
+static void gather(struct log_queue *q)
+{
+	const struct timespec a_little = { .tv_nsec = GATHER_NS };
+
+	(void)pthread_mutex_unlock(&q->lock);
+	(void)nanosleep(&a_little, NULL); /* no signal can cut it short, and it would not matter */
+	(void)pthread_mutex_lock(&q->lock);
+}
+
 /* Waits for lines and swaps them into the batch. False when there are none and none will come. */
 static bool fetch_batch(struct log_queue *q, uint64_t *ret_unreported)
 {
 	(void)pthread_mutex_lock(&q->lock); /* cannot fail for a normal mutex, nor can the others */
 	while (!q->pending.len && !q->is_ending)
 		(void)pthread_cond_wait(&q->has_work, &q->lock);
+	if (!q->is_ending)
+		gather(q);
 	struct buf fetched = q->pending;
 	q->pending = q->batch;
 	q->batch = fetched;

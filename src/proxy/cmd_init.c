@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/codec.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "config/users_file.h"
@@ -149,6 +151,28 @@ static void add_secret(struct buf *text, const char *key)
 	mem_wipe(secret, sizeof(secret));
 }
 
+/* directory "/" name in double quotes, whatever is in them: a JSON string is a YAML string. */
+static void add_quoted(struct buf *text, const char *directory, const char *name)
+{
+	struct json_writer json = { .out = text };
+	struct buf path = BUF_INIT(TEXT_MAX);
+
+	(void)buf_printf(&path, "%s%s", directory, name);
+	json_text(&json, buf_view(&path));
+	buf_done(&path);
+}
+
+static void add_route(struct buf *text, const struct init *init, const char *name, unsigned port)
+{
+	(void)buf_printf(text,
+			 "  - from: tcp+https://%s.%s:%u\n"
+			 "    to: tcp://127.0.0.1:%u\n"
+			 "    allowed_users: [",
+			 name, init->flags->domain, port, port);
+	add_quoted(text, init->flags->user, "");
+	(void)buf_append_str(text, STR("]\n"));
+}
+
 static int write_config(const struct init *init, const char *absolute_dir, struct err *e)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
@@ -157,28 +181,26 @@ static int write_config(const struct init *init, const char *absolute_dir, struc
 	(void)buf_printf(
 		&text,
 		"# Made by pomerium init. The login page is on the name of any route: no other name is needed.\n"
-		"address: %s\n"
-		"certificates:\n"
-		"  - cert: %s/server.pem\n"
-		"    key: %s/server-key.pem\n",
-		init->flags->address, absolute_dir, absolute_dir);
+		"address: \"%s\"\n"
+		"certificates:\n  - cert: ",
+		init->flags->address);
+	add_quoted(&text, absolute_dir, "/server.pem");
+	(void)buf_append_str(&text, STR("\n    key: "));
+	add_quoted(&text, absolute_dir, "/server-key.pem");
+	(void)buf_append_char(&text, '\n');
 	add_secret(&text, "shared_secret");
 	add_secret(&text, "cookie_secret");
+	(void)buf_append_str(&text, STR("idp_provider: local\nlocal_users_file: "));
+	add_quoted(&text, absolute_dir, "/users.yaml");
+	(void)buf_printf(&text, "\nroutes:\n  # pomerium-cli tcp redis.%s:6379\n",
+			 init->flags->domain);
+	add_route(&text, init, "redis", 6379);
 	(void)buf_printf(&text,
-			 "idp_provider: local\n"
-			 "local_users_file: %s/users.yaml\n"
-			 "routes:\n"
-			 "  # pomerium-cli tcp redis.%s:6379\n"
-			 "  - from: tcp+https://redis.%s:6379\n"
-			 "    to: tcp://127.0.0.1:6379\n"
-			 "    allowed_users: [%s]\n"
-			 "  # ssh -o ProxyCommand='pomerium-cli tcp --listen - %%h:%%p' ssh.%s\n"
-			 "  - from: tcp+https://ssh.%s:22\n"
-			 "    to: tcp://127.0.0.1:22\n"
-			 "    allowed_users: [%s]\n",
-			 absolute_dir, init->flags->domain, init->flags->domain, init->flags->user,
-			 init->flags->domain, init->flags->domain, init->flags->user);
-	result = write_file(init, "config.yaml", buf_view(&text), 0600, e);
+			 "  # ssh -o ProxyCommand='pomerium-cli tcp --listen - %%h:%%p' ssh.%s\n",
+			 init->flags->domain);
+	add_route(&text, init, "ssh", 22);
+	result = text.is_overflown ? err_set(e, ERR_LIMIT, "the name of the directory is too long")
+				   : write_file(init, "config.yaml", buf_view(&text), 0600, e);
 	buf_done_secret(&text);
 	return result;
 }
@@ -216,7 +238,10 @@ static int init_run(struct init *init, struct err *e)
 static int check_flags(const struct init_flags *flags, struct err *e)
 {
 	struct authority domain;
+	struct addr address;
 
+	if (addr_parse_listen(str_from(flags->address), &address, e) < 0)
+		return err_wrap(e, "--address");
 	if (authority_parse(str_from(flags->domain), false, &domain, e) < 0 || domain.port != 0)
 		return err_set(e, ERR_CONFIG, "--domain \"%s\" is not a host name", flags->domain);
 	if (!email_is_valid(str_from(flags->user)))

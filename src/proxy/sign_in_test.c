@@ -345,33 +345,114 @@ static void test_whole_journey(void **state)
 	"set-cookie: " name "=; Path=/; Expires=Wed, 31 Dec 2025 23:00:00 GMT; Max-Age=0; "        \
 	"HttpOnly; Secure\n"
 
+/* Presses the button of the page. */
+static void confirm(struct exchange_fixture *f, const char *cookie)
+{
+	struct str page = buf_view(&f->body);
+	struct buf target = BUF_INIT(URL_MAX);
+	struct str rest;
+
+	assert_true(exchange_fixture_body_has(
+		f, "<form method=\"post\" action=\"https://" FIXTURE_AUTH_HOST));
+	page = str_from_pos(page, (size_t)(strstr((const char *)page.at, "/sign_out?") - page.at));
+	page = str_from_pos(page, str_find(page, '?'));
+	page = str_first(page, str_find(page, '"'));
+	for (rest = page; rest.len > 0; rest = str_from_pos(rest, 1)) {
+		(void)buf_append_char(&target, rest.at[0]);
+		if (str_starts_with(rest, STR("&amp;")))
+			rest = str_from_pos(rest, 4);
+	}
+	exchange_fixture_sendf(f,
+			       "POST /.pomerium/sign_out%.*s HTTP/1.1\r\nHost: " FIXTURE_AUTH_HOST
+			       "\r\n%s%s%sContent-Length: 0\r\n\r\n",
+			       STR_FMT(buf_view(&target)), cookie ? "Cookie: " : "",
+			       cookie ? cookie : "", cookie ? "\r\n" : "");
+	buf_done(&target);
+}
+
+static size_t session_count(struct exchange_fixture *f)
+{
+	return store_session_count(f->worker.shared.store);
+}
+
+/* The route's session may be another one than that of the login: both end. */
 static void test_sign_out(void **state)
 {
 	struct exchange_fixture *f = *state;
 	char *token = exchange_fixture_log_in(f, "alice@example.com");
+	char *route_token = exchange_fixture_log_in(f, "alice@example.com");
 	char cookie[2048];
+	char route_cookie[2048];
 
 	(void)snprintf(cookie, sizeof(cookie), AUTH_COOKIE "=%s", token);
-	visit(f, STR("https://redis.example.com/.pomerium/sign_out"), NULL);
+	(void)snprintf(route_cookie, sizeof(route_cookie), "_pomerium=%s", route_token);
+	visit(f, STR("https://redis.example.com/.pomerium/sign_out"), route_cookie);
 	assert_int_equal(f->status, 302);
 	assert_non_null(strstr((const char *)f->headers.data, CLEARED("_pomerium")));
 	assert_true(str_starts_with(
 		exchange_fixture_header(f, "location"),
 		STR("https://authenticate.example.com/.pomerium/sign_out?pomerium_expiry=1767225900&"
 		    "pomerium_issued=1767225600&"
-		    "pomerium_redirect_uri=https%3A%2F%2Fredis.example.com%2F&")));
-	assert_int_equal(store_session_count(f->worker.shared.store), 1);
+		    "pomerium_redirect_uri=https%3A%2F%2Fredis.example.com%2F&pomerium_session_id=")));
+	assert_int_equal(session_count(f), 2);
 	follow(f, cookie);
+	assert_int_equal(f->status, 200);
+	assert_int_equal(session_count(f), 2);
+	confirm(f, cookie);
 	exchange_fixture_expect(f, 302,
 				CLEARED("_pomerium") CLEARED(
 					AUTH_COOKIE) "location: /.pomerium/signed_out\n"
 						     "x-pomerium-intercepted-response: true\n"
 						     "cache-control: no-cache, must-revalidate\n"
 						     "server: pomerium\nx-request-id: <uuid>\n");
-	assert_int_equal(store_session_count(f->worker.shared.store), 0);
+	assert_int_equal(session_count(f), 0);
 	follow(f, NULL);
 	assert_true(exchange_fixture_body_has(f, "You are logged out."));
 	mem_free_secret(token);
+	mem_free_secret(route_token);
+}
+
+/* Anybody can have these URLs signed, for himself; to follow one must not log anybody else out. */
+static void test_sign_out_of_somebody_else(void **state)
+{
+	struct exchange_fixture *f = *state;
+	char *token = exchange_fixture_log_in(f, "alice@example.com");
+	char *attacker_token = exchange_fixture_log_in(f, "bob@example.com");
+	char cookie[2048];
+	char attacker_cookie[2048];
+
+	(void)snprintf(cookie, sizeof(cookie), AUTH_COOKIE "=%s; _pomerium=%s", token, token);
+	(void)snprintf(attacker_cookie, sizeof(attacker_cookie), AUTH_COOKIE "=%s", attacker_token);
+	/* The link from a route's host, followed and posted to. */
+	visit(f, STR("https://redis.example.com/.pomerium/sign_out"), NULL);
+	follow(f, cookie);
+	assert_int_equal(f->status, 200);
+	/* The address of the attacker's own button. */
+	visit(f, STR("/.pomerium/sign_out"), attacker_cookie);
+	confirm(f, cookie);
+	assert_int_equal(f->status, 200);
+	assert_int_equal(session_count(f), 2);
+	/* The route's own page ends nothing by itself. */
+	visit(f, STR("https://redis.example.com/.pomerium/sign_out"), cookie);
+	assert_int_equal(session_count(f), 2);
+	/* But the page that alice was shown in the end is hers. */
+	visit(f, STR("/.pomerium/sign_out"), cookie);
+	confirm(f, cookie);
+	assert_int_equal(f->status, 302);
+	assert_int_equal(session_count(f), 1);
+	mem_free_secret(token);
+	mem_free_secret(attacker_token);
+}
+
+static void test_sign_out_of_nobody(void **state)
+{
+	struct exchange_fixture *f = *state;
+
+	visit(f, STR("/.pomerium/sign_out"), AUTH_COOKIE "=junk");
+	assert_int_equal(f->status, 302);
+	assert_true(
+		str_equal(exchange_fixture_header(f, "location"), STR("/.pomerium/signed_out")));
+	assert_non_null(strstr((const char *)f->headers.data, CLEARED(AUTH_COOKIE)));
 }
 
 /* Not signed: nothing happens before somebody has pressed the button. */
@@ -409,6 +490,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_whole_journey, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sign_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sign_out_asks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sign_out_of_somebody_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sign_out_of_nobody, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,21 @@
 		.offset = at, .table = &(schema)                                                   \
 	}
 
-/* A value that is read by a function. */
+/* A list with a table of its own that a function keeps for later. */
+#define KEPT(name, function, schema, text)                                                         \
+	{                                                                                          \
+		.key = name, .type = SETTING_CUSTOM, .status = SETTING_SUPPORTED, .help = text,    \
+		.table = &(schema), .parse = function                                              \
+	}
+
+/* A removed key whose removal a function tells. */
+#define GONE(name, kind, function, text)                                                           \
+	{                                                                                          \
+		.key = name, .type = SETTING_##kind, .status = SETTING_REMOVED, .help = text,      \
+		.parse = function                                                                  \
+	}
+
+/* A text that is read by a function. */
 #define PARSED(name, function, standard, text)                                                     \
 	{                                                                                          \
 		.key = name, .type = SETTING_CUSTOM, .status = SETTING_SUPPORTED, .help = text,    \

@@ -6,13 +6,6 @@
 
 #include "config/option_rows.h"
 
-static void options_refuse_reply(struct loader *l, const struct value_path *path,
-				 const struct yaml_pair *pair, void *record)
-{
-	if (pair->value->kind != YAML_NULL)
-		loader_key_error(l, path, pair->at, "does not work on a TCP route; use to");
-}
-
 /* The reference knows that this key was removed only under routes. */
 static void options_refuse_header(struct loader *l, const struct value_path *path,
 				  const struct yaml_pair *pair, void *record)
@@ -78,17 +71,16 @@ static const struct setting route_settings[] = {
 	KNOWN("prefix", TEXT, NO_EFFECT, NULL, "path prefix to match"),
 	KNOWN("prefix_rewrite", TEXT, NO_EFFECT, NULL, "path"),
 	KNOWN("preserve_host_header", BOOL, NO_EFFECT, NULL, "Host header"),
-	PARSED("redirect", options_refuse_reply, NULL, "answer with a redirect (HTTP routes)"),
+	KNOWN("redirect", ANY, HTTP_ONLY, NULL, "answer with a redirect"),
 	KNOWN("regex", TEXT, NO_EFFECT, NULL, "path to match"),
 	KNOWN("regex_priority_order", NUMBER, NO_EFFECT, NULL, "order of matching"),
 	KNOWN("regex_rewrite_pattern", TEXT, NO_EFFECT, NULL, "path"),
 	KNOWN("regex_rewrite_substitution", TEXT, NO_EFFECT, NULL, "path"),
 	KNOWN("remove_request_headers", LIST, NO_EFFECT, NULL, "headers"),
-	PARSED("response", options_refuse_reply, NULL,
-	       "answer with a fixed response (HTTP routes)"),
+	KNOWN("response", ANY, HTTP_ONLY, NULL, "answer with a fixed response"),
 	KNOWN("rewrite_response_headers", ANY, NO_EFFECT, NULL, "headers"),
 	KNOWN("session_recording", ANY, LATER, NULL, "record sessions"),
-	PARSED("set_authorization_header", options_refuse_header, NULL, "removed"),
+	GONE("set_authorization_header", TEXT, options_refuse_header, "headers"),
 	KNOWN("set_request_headers", ANY, NO_EFFECT, NULL, "headers"),
 	KNOWN("set_response_headers", ANY, NO_EFFECT, NULL, "headers"),
 	KNOWN("show_error_details", BOOL, NO_EFFECT, NULL, "explain refusals on pages"),

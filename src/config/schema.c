@@ -152,8 +152,15 @@ static void load_setting(struct loader *l, const struct value_path *path,
 		if (!is_harmless(setting, pair->value))
 			loader_key_error(l, path, pair->at, "is not supported yet");
 		return;
+	case SETTING_HTTP_ONLY:
+		if (pair->value->kind != YAML_NULL)
+			loader_key_error(l, path, pair->at, "does not work on a TCP route; use to");
+		return;
 	case SETTING_REMOVED:
-		loader_key_error(l, path, pair->at, "is no longer supported");
+		if (setting->parse)
+			setting->parse(l, path, pair, record);
+		else
+			loader_key_error(l, path, pair->at, "is no longer supported");
 		return;
 	}
 }

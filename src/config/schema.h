@@ -17,7 +17,8 @@ enum setting_status {
 	SETTING_NO_EFFECT, /* only means something for HTTP routes: accepted silently */
 	SETTING_LATER,     /* known; a warning says that it has no effect yet */
 	SETTING_REFUSED, /* known; ignoring it could let somebody in, so it is an error until it works */
-	SETTING_REMOVED, /* an error in the reference as well */
+	SETTING_HTTP_ONLY, /* an error on a TCP route */
+	SETTING_REMOVED, /* an error in the reference as well; parse(), if there is one, tells it */
 };
 
 enum setting_type {
@@ -43,7 +44,7 @@ struct setting {
 	const char
 		*default_text; /* NULL: unset. Setting it to this explicitly is never a problem */
 	size_t offset;         /* in the struct of the schema */
-	const struct schema *table; /* SETTING_RECORD, SETTING_RECORDS */
+	const struct schema *table; /* what a mapping, or each element of a list, may hold */
 	void (*parse)(struct loader *l, const struct value_path *path, const struct yaml_pair *pair,
 		      void *record);
 };

@@ -81,13 +81,22 @@ static ssize_t tcp_read(struct stream *s, void *to, size_t len)
 	return wait_for(t, WATCH_READ);
 }
 
-static ssize_t tcp_write(struct stream *s, const struct iovec *iov, int count)
+/* send() is what the kernel does with least effort for the usual case. */
+static ssize_t send_some(int fd, const struct iovec *iov, int count)
 {
-	struct stream_tcp *t = from_stream(s);
-	struct msghdr message = {
+	const struct msghdr message = {
 		.msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = (size_t)count,
 	};
+
+	if (count == 1)
+		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t tcp_write(struct stream *s, const struct iovec *iov, int count)
+{
+	struct stream_tcp *t = from_stream(s);
 	ssize_t sent = 0;
 
 	assert(t->watch.fd >= 0);
@@ -96,7 +105,7 @@ static ssize_t tcp_write(struct stream *s, const struct iovec *iov, int count)
 	assert(!t->is_shut);
 
 	do {
-		sent = sendmsg(t->watch.fd, &message, MSG_NOSIGNAL);
+		sent = send_some(t->watch.fd, iov, count);
 	} while (sent < 0 && errno == EINTR);
 
 	if (sent > 0)

@@ -96,7 +96,7 @@ static enum tls_step pull(struct tls_stream *ts, uint8_t *ret_waits)
 	ssize_t n;
 
 	/* the peer may be waiting for these bytes before it sends what we need */
-	if (tls_wire_has_output(&ts->wire) && !ts->wire.is_blocked &&
+	if (tls_has_urgent_output(ts) && !ts->wire.is_blocked &&
 	    tls_push(ts, &ignored) == STEP_FAILED)
 		return STEP_FAILED;
 	*ret_waits = STREAM_READABLE;
@@ -152,6 +152,9 @@ int tls_handshake(struct tls_stream *ts, uint8_t *ret_waits)
 	}
 	if (ts->state == TLS_HANDSHAKE) {
 		tls_set_state(ts, TLS_OPEN);
+		/* the client has answered our whole flight, so only tickets are left */
+		ts->is_output_late = tls_config_is_server(ts->config) &&
+				     SSL_version(ts->ssl) == TLS1_3_VERSION;
 		ts->progress |= STREAM_READABLE | STREAM_WRITABLE;
 	}
 	return 1;

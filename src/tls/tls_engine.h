@@ -37,6 +37,7 @@ struct tls_stream {
 	bool is_shut;   /* close_notify was produced */
 	bool is_lower_shut;
 	bool is_plain_http;
+	bool is_output_late; /* tickets: they go with what the owner writes next */
 };
 
 /* What to do after OpenSSL or the lower stream could not go on. STEP_WAIT comes with the events to wait for. */
@@ -46,6 +47,11 @@ extern const struct stream_ops tls_stream_ops;
 
 /* For the lower stream; arg is the struct tls_stream. */
 void tls_on_lower_event(void *arg, unsigned events);
+
+static inline bool tls_has_urgent_output(const struct tls_stream *ts)
+{
+	return tls_wire_has_output(&ts->wire) && !ts->is_output_late;
+}
 
 void tls_set_state(struct tls_stream *ts, enum tls_state state);
 

@@ -82,7 +82,7 @@ void tls_on_lower_event(void *arg, unsigned events)
 			ts->base.on_event(ts->base.arg, STREAM_READABLE | STREAM_WRITABLE);
 		return;
 	}
-	if ((events & STREAM_WRITABLE) && !ts->base.err && tls_wire_has_output(&ts->wire)) {
+	if ((events & STREAM_WRITABLE) && !ts->base.err && tls_has_urgent_output(ts)) {
 		if (tls_push(ts, &waits) == STEP_WAIT)
 			events &= ~(unsigned)STREAM_WRITABLE;
 		tls_wire_settle(&ts->wire);
@@ -103,7 +103,8 @@ static void op_begin(struct tls_stream *ts)
 	ts->fills = 0;
 	ts->is_paused = false;
 	ts->progress = 0;
-	ERR_clear_error();
+	if (ERR_peek_error()) /* almost never: much cheaper than clearing for nothing */
+		ERR_clear_error();
 }
 
 /* own_event is the one that the owner would be told for this operation. */
@@ -114,7 +115,7 @@ static ssize_t op_end(struct tls_stream *ts, ssize_t result, unsigned own_event)
 	uint8_t other_waits = is_read ? ts->write_waits : ts->read_waits;
 	uint8_t ignored;
 
-	if (!ts->base.err && tls_wire_has_output(&ts->wire) && !ts->wire.is_blocked)
+	if (!ts->base.err && tls_has_urgent_output(ts) && !ts->wire.is_blocked)
 		(void)tls_push(ts,
 			       &ignored); /* a failure is in base.err, the rest goes on WRITABLE */
 	tls_wire_settle(&ts->wire);
@@ -141,6 +142,15 @@ int tls_stream_handshake(struct stream *s)
 
 /* ---- read ---- */
 
+/*
+ * False if OpenSSL could only ask for input, which costs it a buffer. A read that gave less than was asked for has
+ * used up its record, so after the first one only the batch matters.
+ */
+static bool has_input(const struct tls_stream *ts, bool is_first)
+{
+	return tls_wire_has_input(&ts->wire) || (is_first && SSL_has_pending(ts->ssl));
+}
+
 /* A record in hand is never held back for the sake of more: the lower stream is read only for the first byte. */
 static ssize_t read_records(struct tls_stream *ts, uint8_t *to, size_t len)
 {
@@ -149,13 +159,15 @@ static ssize_t read_records(struct tls_stream *ts, uint8_t *to, size_t len)
 	while (total < len) {
 		size_t n = 0;
 		enum tls_step step;
-		int error;
+		int error = SSL_ERROR_WANT_READ;
 
-		if (SSL_read_ex(ts->ssl, to + total, len - total, &n) == 1) {
-			total += n;
-			continue;
+		if (has_input(ts, total == 0)) {
+			if (SSL_read_ex(ts->ssl, to + total, len - total, &n) == 1) {
+				total += n;
+				continue;
+			}
+			error = SSL_get_error(ts->ssl, 0);
 		}
-		error = SSL_get_error(ts->ssl, 0);
 		if (total > 0 && (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE))
 			break;
 		step = tls_after_openssl(ts, error, &ts->read_waits);
@@ -228,7 +240,8 @@ static struct str next_piece(struct cursor from, uint8_t scratch[RECORD_PLAINTEX
 
 static ssize_t write_records(struct tls_stream *ts, struct cursor from)
 {
-	uint8_t scratch[RECORD_PLAINTEXT_MAX];
+	uint8_t scratch[RECORD_PLAINTEXT_MAX]
+		__attribute__((uninitialized)); /* seldom used, and never read before */
 	struct str piece = next_piece(from, scratch);
 	size_t total = 0;
 
@@ -264,11 +277,12 @@ static ssize_t tls_write(struct stream *s, const struct iovec *iov, int count)
 	op_begin(ts);
 	ts->write_waits = 0;
 	result = tls_handshake(ts, &ts->write_waits);
-	if (result == 1 && tls_wire_has_output(&ts->wire) &&
+	if (result == 1 && tls_has_urgent_output(ts) &&
 	    tls_push(ts, &ts->write_waits) != STEP_RETRY)
 		result = STREAM_AGAIN; /* or failed, which op_end() sees */
 	if (result == 1)
 		result = write_records(ts, from);
+	ts->is_output_late = false;
 	return op_end(ts, result, STREAM_WRITABLE);
 }
 
@@ -278,6 +292,7 @@ static int shut(struct tls_stream *ts)
 {
 	int result;
 
+	ts->is_output_late = false;
 	if (tls_wire_has_output(&ts->wire) && tls_push(ts, &ts->write_waits) != STEP_RETRY)
 		return STREAM_AGAIN;
 	if (!ts->is_shut) {

@@ -175,6 +175,37 @@ static void test_handshake_alone(void **state)
 	test_link_done(&link);
 }
 
+/* A ticket of its own would be one more packet, and nobody waits for it. */
+static void test_tickets_go_with_the_first_bytes(void **state)
+{
+	const struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct test_link link;
+		size_t ticket_len = 0;
+
+		open_link(f, &link, versions[i], NULL);
+		for (int k = 0; k < 6; k++) {
+			(void)tls_stream_handshake(link.client.stream);
+			(void)tls_stream_handshake(link.server.stream);
+			turn(link.loop, 3);
+		}
+		assert_int_equal(tls_stream_handshake(link.client.stream), 1);
+		assert_int_equal(tls_stream_handshake(link.server.stream), 1);
+		assert_int_equal(stream_mem_pending(test_engine(link.client.stream)->wire.lower),
+				 0);
+		ticket_len = test_engine(link.server.stream)->wire.out.len;
+		assert_int_equal(ticket_len > 100, versions[i] == TLS1_3_VERSION);
+		test_write_all(&link.server, "x", 1);
+		assert_true(stream_mem_pending(test_engine(link.client.stream)->wire.lower) >
+			    ticket_len);
+		assert_false(tls_wire_has_output(&test_engine(link.server.stream)->wire));
+		test_expect(&link.client, "x");
+		assert_int_equal(test_shutdown(&link.server), STREAM_END);
+		test_link_done(&link);
+	}
+}
+
 static void test_close_tells_the_peer(void **state)
 {
 	const struct fixture *f = *state;
@@ -440,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_shutdown_comes_first),
 		cmocka_unit_test(test_handshake_alone),
+		cmocka_unit_test(test_tickets_go_with_the_first_bytes),
 		cmocka_unit_test(test_close_tells_the_peer),
 		cmocka_unit_test(test_cut_is_not_an_end),
 		cmocka_unit_test(test_cut_in_the_handshake),

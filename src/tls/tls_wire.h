@@ -46,6 +46,11 @@ int tls_wire_flush(struct tls_wire *wire);
 /* True if that many plaintext bytes surely fit as one record. */
 bool tls_wire_has_room(const struct tls_wire *wire, size_t plaintext_len);
 
+static inline bool tls_wire_has_input(const struct tls_wire *wire)
+{
+	return wire->in.len > wire->in.at;
+}
+
 static inline bool tls_wire_has_output(const struct tls_wire *wire)
 {
 	return wire->out.len > wire->out.at;

@@ -11,6 +11,15 @@
 #include "proxy/endpoints.h"
 #include "proxy/worker.h"
 
+/*
+ * How much is logged of what a client may write at will. A line has a limit, and what does not fit is left out: nobody
+ * may push who he is over it.
+ */
+#define METHOD_SHOWN_MAX     32
+#define PATH_SHOWN_MAX       1024
+#define USER_AGENT_SHOWN_MAX 512
+#define REFERER_SHOWN_MAX    512
+
 /* The reasons of a mask as a list under why_true or why_false. */
 static void log_why(struct log_line *line, bool is_true, const char *why_true,
 		    const char *why_false, uint32_t reasons)
@@ -49,8 +58,8 @@ void audit_authorize(const struct exchange *x)
 	log_begin(x->worker->shared.log, &line, LOG_INFO, "authorize");
 	log_cstr(&line, "request-id", x->request_id);
 	log_cstr(&line, "check-request-id", x->request_id);
-	log_str(&line, "method", x->facts.method);
-	log_str(&line, "path", x->facts.path);
+	log_str(&line, "method", str_first(x->facts.method, METHOD_SHOWN_MAX));
+	log_str(&line, "path", str_first(x->facts.path, PATH_SHOWN_MAX));
 	log_str(&line, "host", x->facts.authority);
 	log_cstr(&line, "ip", ip);
 	log_who(&line, x);
@@ -114,11 +123,11 @@ void audit_request(const struct exchange *x)
 	log_cstr(&line, "server-name", "all");
 	log_cstr(&line, "service", "envoy");
 	log_cluster(&line, x);
-	log_str(&line, "method", x->facts.method);
+	log_str(&line, "method", str_first(x->facts.method, METHOD_SHOWN_MAX));
 	log_str(&line, "authority", x->facts.authority);
-	log_str(&line, "path", x->facts.path);
-	log_str(&line, "user-agent", x->facts.user_agent);
-	log_str(&line, "referer", x->facts.referer);
+	log_str(&line, "path", str_first(x->facts.path, PATH_SHOWN_MAX));
+	log_str(&line, "user-agent", str_first(x->facts.user_agent, USER_AGENT_SHOWN_MAX));
+	log_str(&line, "referer", str_first(x->facts.referer, REFERER_SHOWN_MAX));
 	log_cstr(&line, "forwarded-for", ip);
 	log_cstr(&line, "request-id", x->request_id);
 	log_thousandths(&line, "duration", clock_now_us() - x->started_us);

@@ -128,7 +128,8 @@ void exchange_abort(struct exchange *x, const char *end_reason)
 		x->outcome.bytes_received = counts.bytes_from_a;
 		x->outcome.bytes_sent = counts.bytes_from_b;
 	}
-	x->outcome.details = "downstream_remote_disconnect";
+	if (str_starts_with(str_from(end_reason), STR("client")))
+		x->outcome.details = "downstream_remote_disconnect";
 	x->outcome.end_reason = end_reason;
 	exchange_finish(x);
 }

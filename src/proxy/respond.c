@@ -291,6 +291,10 @@ enum step respond_error(struct exchange *x, int status, struct str sentence)
 	struct reply reply = { .status = status };
 	struct str accept = { 0 };
 
+	x->outcome.reason = status == 401  ? "login-required"
+			    : status < 500 ? "bad-request"
+					   : "internal";
+	reply_header(&reply, STR("x-pomerium-reason"), str_from(x->outcome.reason));
 	(void)http_headers_get(&x->request->headers, STR("accept"), &accept);
 	if (!str_equal(accept, STR("application/json"))) {
 		(void)html_page(x, str_from(http_status_text(status)), sentence, &reply);

@@ -379,6 +379,7 @@ static void test_errors(void **state)
 	exchange_fixture_begin(f, &x, CONNECT "Accept: application/json\r\n\r\n");
 	assert_int_equal(respond_error(&x, 400, STR("Not to be told.")), STEP_DONE);
 	exchange_fixture_expect(f, 400,
+				"x-pomerium-reason: bad-request\n"
 				"content-type: application/json\nx-content-type-options: nosniff\n"
 				"x-pomerium-intercepted-response: true\n" LAST_HEADERS);
 	exchange_fixture_expect_body(f, "{\"Status\":400,\"RequestID\":\"<uuid>\"}\n");
@@ -387,7 +388,8 @@ static void test_errors(void **state)
 	/* Only exactly that Accept counts here. */
 	exchange_fixture_begin(f, &x, CONNECT "Accept: application/json, */*\r\n\r\n");
 	assert_int_equal(respond_error(&x, 400, STR("Look: <i>&\"'.")), STEP_DONE);
-	exchange_fixture_expect(f, 400, PAGE_HEADERS LAST_HEADERS);
+	exchange_fixture_expect(f, 400,
+				"x-pomerium-reason: bad-request\n" PAGE_HEADERS LAST_HEADERS);
 	assert_true(exchange_fixture_body_has(
 		f, "<h1>Bad Request</h1>\n<p>Look: &lt;i&gt;&amp;&#34;&#39;.</p>\n"));
 	exchange_fixture_end(&x);

@@ -121,6 +121,15 @@ static enum step deliver(struct exchange *x, struct session *session, const stru
 	return reply_send(x, &reply);
 }
 
+/* A script cannot show a login page (protocol.md 3.4 step 2). */
+static bool is_script(const struct http_request *request)
+{
+	struct str with;
+
+	return http_headers_get(&request->headers, STR("x-requested-with"), &with) &&
+	       str_equal_nocase(with, STR("XmlHttpRequest"));
+}
+
 enum step endpoint_sign_in(struct exchange *x)
 {
 	struct err e = { 0 };
@@ -143,6 +152,8 @@ enum step endpoint_sign_in(struct exchange *x)
 			STR("This link is for another identity provider. Start the login again."));
 	if (cookie_get(&x->request->headers, STR(COOKIE_AUTHENTICATE), &token))
 		session = authenticate_token(x, token, &problem);
+	if (!session && is_script(x->request))
+		return respond_error(x, 401, STR("You have to log in."));
 	if (!session)
 		return begin_login(x);
 	step = deliver(x, session, &params);

@@ -75,13 +75,20 @@ static int make_tls(struct snapshot *s, struct err *e)
 	return result;
 }
 
+/* Browsers leave it out of Host. */
+static struct str without_default_port(struct str authority)
+{
+	return str_ends_with(authority, STR(":443")) ? str_first(authority, authority.len - 4)
+						     : authority;
+}
+
 static void find_authenticate_authority(struct snapshot *s)
 {
 	struct url url;
 
 	if (!str_is_empty(s->config->authenticate_service_url) &&
 	    url_parse(s->config->authenticate_service_url, &url, NULL) == 0)
-		s->authenticate_authority = url.authority.text;
+		s->authenticate_authority = without_default_port(url.authority.text);
 }
 
 static void snapshot_free(struct snapshot *s)

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/ref.h"
+#include "base/siphash.h"
+#include "identity/password.h"
 #include "jose/mac.h"
 
 #define EMAIL_MAX 254
@@ -18,6 +20,10 @@ struct local_users {
 	struct ref ref;
 	struct arena arena;
 	struct map by_email; /* lower-cased -> struct local_user in the arena */
+	struct str
+		*hashes; /* in the arena: the usable ones, to check passwords of nobody against */
+	size_t hash_count;
+	uint64_t hash_key[2]; /* which of them, nobody outside can tell */
 };
 
 /* RFC 9562 section 6.6: the namespace of URLs. */
@@ -123,6 +129,8 @@ static int add_user(struct local_users *users, struct map *ids, const struct loc
 		return err_set(e, ERR_CONFIG, "the user \"%.*s\" has the id of another user",
 			       STR_FMT(user->email));
 
+	if (password_hash_is_valid(copy->password_hash))
+		users->hashes[users->hash_count++] = copy->password_hash;
 	(void)map_put(&users->by_email, str_of(lower, user->email.len), copy); /* was not there */
 	(void)map_put(ids, copy->id, copy);                                    /* likewise */
 	return 0;
@@ -137,6 +145,8 @@ int local_users_new(const struct local_user *users, size_t count, struct local_u
 	map_init(&ids);
 	map_init(&made->by_email);
 	made->ref = REF_INIT;
+	made->hashes = arena_alloc_array(&made->arena, count, sizeof(*made->hashes));
+	random_bytes(made->hash_key, sizeof(made->hash_key));
 	for (size_t i = 0; i < count; i++) {
 		if (add_user(made, &ids, &users[i], e)) {
 			*ret_bad = i;
@@ -170,4 +180,19 @@ const struct local_user *local_users_find(const struct local_users *users, struc
 
 	_cleanup_(mem_freep) char *lower = str_copy_lower(email);
 	return map_get(&users->by_email, str_of(lower, email.len));
+}
+
+struct str local_users_hash_to_check(const struct local_users *users, struct str email,
+				     bool *ret_is_own)
+{
+	const struct local_user *user = local_users_find(users, email);
+	_cleanup_(mem_freep) char *lower = str_copy_lower(email);
+
+	*ret_is_own = user && password_hash_is_valid(user->password_hash);
+	if (*ret_is_own)
+		return user->password_hash;
+	if (!users->hash_count)
+		return password_hash_of_nobody();
+	return users
+		->hashes[siphash24(users->hash_key, str_of(lower, email.len)) % users->hash_count];
 }

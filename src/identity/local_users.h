@@ -43,6 +43,14 @@ void local_users_unref(struct local_users *users);
 const struct local_user *local_users_find(const struct local_users *users, struct str email);
 
 /*
+ * What a password given for that e-mail is to be checked against, so that the time it takes does not tell who has an
+ * account: his own hash, or, for nobody and for a user without a usable one, that of some user (always the same for one
+ * e-mail), or that of nobody where there is none. A match counts only if *ret_is_own.
+ */
+struct str local_users_hash_to_check(const struct local_users *users, struct str email,
+				     bool *ret_is_own);
+
+/*
  * NUL-terminated UUID text (RFC 9562 version 5, in the namespace of URLs over
  * "mailto:<lower-cased e-mail>").
  */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -126,6 +127,60 @@ static void test_nobody_at_all(void **state)
 	local_users_unref(users);
 }
 
+#define BCRYPT   "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
+#define YESCRYPT "$y$j9T$tWfnUs1rZQY0A39pzZNZE/$xDzqKVYkfWB/poGTfRA/W8izRII3wVWPco2kWghEuU9"
+
+/* Nobody, and who has no hash that can be checked, cost what some user costs; and never get in with his password. */
+static void test_hash_to_check(void **state)
+{
+	static const struct local_user list[] = {
+		{ .email = STR("a@b"), .password_hash = STR(BCRYPT) },
+		{ .email = STR("c@d"), .password_hash = STR(YESCRYPT) },
+		{ .email = STR("none@b") },
+		{ .email = STR("broken@b"), .password_hash = STR("$6$salt$hash") },
+	};
+	static const struct str others[] = { STR("none@b"), STR("broken@b"), STR("nobody@b"),
+					     STR(""), STR("nobody") };
+	struct local_users *users;
+	size_t bad;
+	bool is_own;
+	size_t bcrypt_count = 0;
+
+	assert_int_equal(local_users_new(list, ARRAY_LEN(list), &users, &bad, NULL), 0);
+	assert_text(local_users_hash_to_check(users, STR("A@B"), &is_own), BCRYPT);
+	assert_true(is_own);
+	assert_text(local_users_hash_to_check(users, STR("c@d"), &is_own), YESCRYPT);
+	assert_true(is_own);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct str hash = local_users_hash_to_check(users, others[i], &is_own);
+
+		assert_false(is_own);
+		assert_true(str_equal(hash, STR(BCRYPT)) || str_equal(hash, STR(YESCRYPT)));
+		assert_ptr_equal(local_users_hash_to_check(users, others[i], &is_own).at, hash.at);
+	}
+	for (int i = 0; i < 256; i++) {
+		char email[32];
+
+		(void)snprintf(email, sizeof(email), "user%d@example.com", i);
+		bcrypt_count += str_equal(
+			local_users_hash_to_check(users, str_from(email), &is_own), STR(BCRYPT));
+	}
+	assert_in_range(bcrypt_count, 32, 224);
+	local_users_unref(users);
+}
+
+static void test_hash_to_check_without_users(void **state)
+{
+	struct local_users *users;
+	size_t bad;
+	bool is_own = true;
+
+	assert_int_equal(local_users_new(NULL, 0, &users, &bad, NULL), 0);
+	assert_text(local_users_hash_to_check(users, STR("a@b"), &is_own), YESCRYPT);
+	assert_false(is_own);
+	local_users_unref(users);
+}
+
 static void test_refused_lists(void **state)
 {
 	static const struct str groups[IDENTITY_GROUPS_MAX + 1];
@@ -195,10 +250,16 @@ static void test_identity(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_email),          cmocka_unit_test(test_email_length),
-		cmocka_unit_test(test_default_id),     cmocka_unit_test(test_find),
-		cmocka_unit_test(test_nobody_at_all),  cmocka_unit_test(test_refused_lists),
-		cmocka_unit_test(test_credential_tag), cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_email),
+		cmocka_unit_test(test_email_length),
+		cmocka_unit_test(test_default_id),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_nobody_at_all),
+		cmocka_unit_test(test_hash_to_check),
+		cmocka_unit_test(test_hash_to_check_without_users),
+		cmocka_unit_test(test_refused_lists),
+		cmocka_unit_test(test_credential_tag),
+		cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

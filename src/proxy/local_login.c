@@ -27,6 +27,7 @@ struct login_job {
 	char *next;
 	char *hash;
 	char ip[ADDR_TEXT_MAX];
+	bool is_own;     /* the hash is that of the user who is logging in */
 	bool is_right;   /* written by the helper thread, read after it is done */
 	bool is_settled; /* the guard knows how it ended */
 };
@@ -124,7 +125,7 @@ static void on_checked(void *arg)
 	struct login_job *job = arg;
 	struct exchange *x = job->x;
 	const struct local_user *user = local_users_find(x->snapshot->users, str_from(job->email));
-	bool is_good = job->is_right && user && !user->is_disabled;
+	bool is_good = job->is_right && job->is_own && user && !user->is_disabled;
 
 	settle(job, is_good);
 	if (is_good) {
@@ -145,7 +146,6 @@ static void on_checked(void *arg)
 
 static enum step start_job(struct exchange *x, const struct login_form *form, const char *ip)
 {
-	const struct local_user *user = local_users_find(x->snapshot->users, form->email);
 	struct login_job *job = mem_alloc(sizeof(*job));
 
 	job->x = x;
@@ -153,7 +153,8 @@ static enum step start_job(struct exchange *x, const struct login_form *form, co
 	job->email = str_copy(form->email);
 	job->password = str_copy(form->password);
 	job->next = str_copy(form->next);
-	job->hash = str_copy(user ? user->password_hash : password_hash_of_nobody());
+	job->hash = str_copy(
+		local_users_hash_to_check(x->snapshot->users, form->email, &job->is_own));
 	memcpy(job->ip, ip, sizeof(job->ip));
 	x->worker->password_jobs++;
 	x->cancel_pending = cancel_job;

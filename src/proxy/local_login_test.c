@@ -75,6 +75,20 @@ static void test_unknown_looks_the_same(void **state)
 	mem_free(body);
 }
 
+/* What nobody gives is checked against somebody else's hash, for the time it takes. */
+static void test_password_of_somebody_else(void **state)
+{
+	static const char *const emails[] = { "zelda@example.com", "mallory@example.com", "bob" };
+	struct login_fixture *l = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(emails); i++) {
+		login_fixture_try(l, emails[i], FIXTURE_PASSWORD);
+		assert_int_equal(l->f.status, 401);
+	}
+	login_fixture_try(l, "bob@example.com", FIXTURE_PASSWORD);
+	assert_int_equal(l->f.status, 303);
+}
+
 static void test_too_long(void **state)
 {
 	struct login_fixture *l = *state;
@@ -271,6 +285,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tries, login_fixture_setup,
 						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_looks_the_same, login_fixture_setup,
+						login_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_password_of_somebody_else, login_fixture_setup,
 						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, login_fixture_setup,
 						login_fixture_teardown),

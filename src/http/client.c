@@ -1,64 +1,47 @@
 #include "http/client.h"
 
 #include "base/mem.h"
-#include "http/h1_io.h"
-#include "http/h1_write.h"
-#include "io/loop.h"
+#include "http/h1_call.h"
 
 /*
- * WRITING -> READING_HEAD -> READING_BODY -> DONE, driven like the server: one step function per
- * state, run from the loop only. Interim responses (1xx) are skipped. A request that cannot be
- * written at all fails from the first turn.
+ * The head, then the body; interim responses (1xx) are skipped.
  */
 
 /* A server may send this many 1xx heads before the response. */
 #define INTERIM_MAX 8
 
-enum client_state { CLIENT_WRITING, CLIENT_HEAD, CLIENT_BODY, CLIENT_DONE };
-
-enum step { STEP_NEXT, STEP_WAIT };
-
 struct http_client {
-	struct loop *loop;
-	struct stream *stream;
+	struct h1_call call;
 	void (*on_done)(void *arg, const struct http_client_response *response,
 			const struct err *e);
 	void *arg;
-	enum client_state state;
-	struct timer timer;
-	struct later later;
 	char *method;
-	struct h1_output out;
-	struct h1_input in;
 	struct h1_response_head head;
+	bool has_head;
 	unsigned interim_count;
 	struct h1_body decoder;
 	struct buf body;
-	struct err start_error; /* ERR_NONE: the request was written */
 };
 
 static void release(struct http_client *c)
 {
-	timer_cancel(&c->timer);
-	later_cancel(&c->later);
-	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
-	h1_output_done(&c->out);
-	h1_input_done(&c->in);
+	struct loop *loop = c->call.loop;
+
+	h1_call_done(&c->call);
 	buf_done_secret(&c->body);
 	mem_free(TAKE(c->method));
-	loop_free_later(c->loop, c);
+	loop_free_later(loop, c);
 }
 
-static enum step finish(struct http_client *c, const struct http_client_response *response,
-			const struct err *e)
+static void on_fail(struct h1_call *call, const struct err *e)
 {
-	c->state = CLIENT_DONE;
-	c->on_done(c->arg, response, e);
+	struct http_client *c = container_of(call, struct http_client, call);
+
+	c->on_done(c->arg, NULL, e);
 	release(c);
-	return STEP_WAIT;
 }
 
-static enum step succeed(struct http_client *c)
+static enum h1_call_step succeed(struct http_client *c)
 {
 	struct http_client_response response = {
 		.status = c->head.status,
@@ -66,138 +49,63 @@ static enum step succeed(struct http_client *c)
 		.body = buf_view(&c->body),
 	};
 
-	return finish(c, &response, NULL);
+	c->call.is_over = true;
+	c->on_done(c->arg, &response, NULL);
+	release(c);
+	return H1_CALL_WAIT;
 }
 
-static enum step fail_closed(struct http_client *c)
-{
-	struct err e;
-
-	(void)err_set(&e, ERR_CLOSED,
-		      "the server closed the connection before its answer was complete");
-	return finish(c, NULL, &e);
-}
-
-static enum step step_writing(struct http_client *c)
-{
-	int result;
-
-	if (c->start_error.kind != ERR_NONE)
-		return finish(c, NULL, &c->start_error);
-	result = h1_output_flush(&c->out, c->stream);
-	if (result == STREAM_FAILED)
-		return finish(c, NULL, stream_error(c->stream));
-	if (result == STREAM_AGAIN)
-		return STEP_WAIT;
-	c->state = CLIENT_HEAD;
-	return STEP_NEXT;
-}
-
-static enum step skip_interim(struct http_client *c)
+static enum h1_call_step skip_interim(struct http_client *c)
 {
 	struct err e;
 
 	/* 101 would change the protocol, which nobody asked for. */
 	if (c->head.status == 101 || ++c->interim_count > INTERIM_MAX) {
 		(void)err_set(&e, ERR_PROTOCOL, "the server sent an interim response too many");
-		return finish(c, NULL, &e);
+		return h1_call_fail(&c->call, &e);
 	}
-	h1_input_next(&c->in);
-	return STEP_NEXT;
+	h1_input_next(&c->call.in);
+	return H1_CALL_NEXT;
 }
 
-static enum step begin_response(struct http_client *c)
+static enum h1_call_step read_head(struct http_client *c)
 {
+	enum h1_call_step step;
 	struct err e;
 
-	if (h1_parse_response(buf_view(&c->in.head), &c->in.arena, &c->head, &e))
-		return finish(c, NULL, &e);
+	if (!h1_call_has_head(&c->call, &step))
+		return step;
+	if (h1_parse_response(buf_view(&c->call.in.head), &c->call.in.arena, &c->head, &e))
+		return h1_call_fail(&c->call, &e);
 	if (c->head.status < 200)
 		return skip_interim(c);
 	if (h1_body_of_response(&c->decoder, str_from(c->method), &c->head, &e))
-		return finish(c, NULL, &e);
-	c->state = CLIENT_BODY;
-	return STEP_NEXT;
+		return h1_call_fail(&c->call, &e);
+	c->has_head = true;
+	return H1_CALL_NEXT;
 }
 
-static enum step step_head(struct http_client *c)
+static enum h1_call_step read_body(struct http_client *c)
 {
+	bool may_end = c->decoder.kind == H1_BODY_UNTIL_END;
 	struct err e;
 	ssize_t got;
 
-	switch (h1_input_scan(&c->in, &e)) {
-	case H1_SCAN_COMPLETE:
-		return begin_response(c);
-	case H1_SCAN_TOO_LARGE:
-	case H1_SCAN_BAD:
-		return finish(c, NULL, &e);
-	case H1_SCAN_MORE:
-		break;
-	}
-	got = h1_input_fill(&c->in, c->loop, c->stream, H1_READ_PIECE);
-	if (got == STREAM_FAILED)
-		return finish(c, NULL, stream_error(c->stream));
-	if (got == STREAM_END)
-		return fail_closed(c);
-	return got > 0 ? STEP_NEXT : STEP_WAIT;
-}
-
-static enum step step_body(struct http_client *c)
-{
-	struct err e;
-	ssize_t got;
-
-	if (h1_input_decode(&c->in, &c->decoder, &c->body, &e))
-		return finish(c, NULL, &e);
+	if (h1_input_decode(&c->call.in, &c->decoder, &c->body, &e))
+		return h1_call_fail(&c->call, &e);
 	if (c->decoder.is_complete)
 		return succeed(c);
-	got = h1_input_fill(&c->in, c->loop, c->stream, H1_READ_PIECE);
-	if (got == STREAM_FAILED)
-		return finish(c, NULL, stream_error(c->stream));
-	if (got == STREAM_END)
-		return c->decoder.kind == H1_BODY_UNTIL_END ? succeed(c) : fail_closed(c);
-	return got > 0 ? STEP_NEXT : STEP_WAIT;
+	got = h1_call_fill(&c->call, may_end);
+	if (got == STREAM_END && may_end)
+		return succeed(c);
+	return got > 0 ? H1_CALL_NEXT : H1_CALL_WAIT;
 }
 
-static enum step run_step(struct http_client *c)
+static enum h1_call_step run(struct h1_call *call)
 {
-	switch (c->state) {
-	case CLIENT_WRITING:
-		return step_writing(c);
-	case CLIENT_HEAD:
-		return step_head(c);
-	case CLIENT_BODY:
-		return step_body(c);
-	case CLIENT_DONE:
-		break;
-	}
-	return STEP_WAIT;
-}
+	struct http_client *c = container_of(call, struct http_client, call);
 
-/* Ends: the answer is bounded by HTTP_HEAD_MAX, INTERIM_MAX and body_max. */
-static void drive(struct http_client *c)
-{
-	while (run_step(c) == STEP_NEXT)
-		;
-}
-
-static void on_later(struct later *later)
-{
-	drive(container_of(later, struct http_client, later));
-}
-
-static void on_stream_event(void *arg, unsigned events)
-{
-	drive(arg);
-}
-
-static void on_due(struct timer *timer)
-{
-	struct http_client *c = container_of(timer, struct http_client, timer);
-	struct err e;
-
-	(void)err_set(&e, ERR_TIMEOUT, "the server did not answer in time");
-	finish(c, NULL, &e);
+	return c->has_head ? read_body(c) : read_head(c);
 }
 
 struct http_client *http_client_start(struct loop *loop, struct stream *stream,
@@ -219,27 +127,18 @@ struct http_client *http_client_start(struct loop *loop, struct stream *stream,
 	struct http_client *c = mem_alloc(sizeof(*c));
 
 	*c = (struct http_client){
-		.loop = loop,
-		.stream = stream,
+		.call = { .run = run, .fail = on_fail },
 		.on_done = on_done,
 		.arg = arg,
-		.state = CLIENT_WRITING,
 		.method = str_copy(request->method),
 		.body = BUF_INIT(request->body_max),
 	};
-	h1_output_init(&c->out);
-	h1_input_init(&c->in);
-	(void)h1_write_request(&c->out.bytes, &head, &c->start_error); /* told from the loop */
-	stream_set_owner(stream, on_stream_event, c);
-	timer_start(&c->timer, loop, loop_now_ms(loop) + request->timeout_ms, on_due);
-	later_start(&c->later, loop, on_later);
+	h1_call_start(&c->call, loop, stream, &head, request->timeout_ms);
 	return c;
 }
 
 void http_client_cancel(struct http_client *c)
 {
-	if (!c || c->state == CLIENT_DONE)
-		return;
-	c->state = CLIENT_DONE;
-	release(c);
+	if (c && !c->call.is_over)
+		release(c);
 }

@@ -20,17 +20,6 @@ struct routes {
 	struct map ids;   /* from and to -> route */
 };
 
-static struct config_list copy_list(struct arena *arena, const struct list_value *list)
-{
-	if (!list->count)
-		return (struct config_list){ 0 };
-	struct str *items = arena_alloc_array(arena, list->count, sizeof(*items));
-
-	for (size_t i = 0; i < list->count; i++)
-		items[i] = arena_copy(arena, list->items[i].text);
-	return (struct config_list){ .items = items, .count = list->count };
-}
-
 /* A key that is equal for equal upstreams under equal names; release with mem_free(). */
 static char *format_id(const struct config_route *route, const struct list_value *to)
 {
@@ -142,9 +131,9 @@ static void fill_route(struct arena *arena, const struct route_options *o,
 {
 	route->name = arena_copy(arena, o->name.text);
 	route->description = arena_copy(arena, o->description.text);
-	route->allowed_users = copy_list(arena, &o->allowed_users);
-	route->allowed_domains = copy_list(arena, &o->allowed_domains);
-	route->allowed_groups = copy_list(arena, &o->allowed_groups);
+	route->allowed_users = list_value_copy(&o->allowed_users, arena);
+	route->allowed_domains = list_value_copy(&o->allowed_domains, arena);
+	route->allowed_groups = list_value_copy(&o->allowed_groups, arena);
 	route->allow_any_authenticated_user = o->allow_any_authenticated_user.is_true;
 	route->allow_public_unauthenticated_access = o->allow_public_unauthenticated_access.is_true;
 }

@@ -114,17 +114,6 @@ static void check_password(struct users *u, const struct value_path *path,
 				   "is not a password hash ($y$, $2b$ or $6$)");
 }
 
-static struct config_list copy_groups(struct arena *arena, const struct list_value *list)
-{
-	if (!list->count)
-		return (struct config_list){ 0 };
-	struct str *items = arena_alloc_array(arena, list->count, sizeof(*items));
-
-	for (size_t i = 0; i < list->count; i++)
-		items[i] = arena_copy(arena, list->items[i].text);
-	return (struct config_list){ .items = items, .count = list->count };
-}
-
 static void add_user(struct users *u, const struct value_path *path,
 		     const struct user_options *options, struct config_user *ret)
 {
@@ -137,7 +126,7 @@ static void add_user(struct users *u, const struct value_path *path,
 		.name = arena_copy(u->arena, options->name.text),
 		.id = arena_copy(u->arena, options->id.text),
 		.password_hash = arena_copy(u->arena, options->password_hash.text),
-		.groups = copy_groups(u->arena, &options->groups),
+		.groups = list_value_copy(&options->groups, u->arena),
 		.disabled = options->disabled.is_true,
 	};
 }

@@ -188,3 +188,14 @@ int value_read_list(struct loader *l, const struct value_path *path, const struc
 	*ret = list;
 	return 0;
 }
+
+struct config_list list_value_copy(const struct list_value *list, struct arena *arena)
+{
+	if (!list->count)
+		return (struct config_list){ 0 };
+	struct str *items = arena_alloc_array(arena, list->count, sizeof(*items));
+
+	for (size_t i = 0; i < list->count; i++)
+		items[i] = arena_copy(arena, list->items[i].text);
+	return (struct config_list){ .items = items, .count = list->count };
+}

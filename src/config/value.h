@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "config/loader.h"
 
 #define VALUE_LIST_MAX 100000
@@ -67,3 +68,6 @@ bool bool_parse(struct str text, bool *ret);
 
 /* "1h30m", "1.5s", "-5ms", "0": nanoseconds. */
 bool duration_parse(struct str text, int64_t *ret_ns);
+
+/* The texts of a list, copied. */
+struct config_list list_value_copy(const struct list_value *list, struct arena *arena);

@@ -1,7 +1,7 @@
 /*
  * load.c - the client of the benchmarks: TLS to a proxy, through which it gives orders to bench-server
  *
- *	bench-load --port P [--name SNI] [--connect HOST:PORT] MODE [values]
+ *	bench-load --port P [--name SNI] [--connect HOST:PORT [--token TOKEN]] [--suite NAME] MODE [values]
  *
  *	down BYTES         receive so much over one tunnel
  *	up BYTES           send so much over one tunnel
@@ -9,8 +9,8 @@
  *	open N SECONDS     N at a time: open a tunnel, exchange a byte, close it
  *	idle N             open N tunnels, use each once, say so, and hold them until the end of standard input
  *
- * With --connect a CONNECT comes first on every connection. TLS 1.3 with AES-128-GCM and X25519, never resumed. The
- * result is one line: the number of things done and the microseconds it took. All connections of echo are driven
+ * With --connect a CONNECT comes first on every connection, with --token it shows that session. TLS 1.3 with one suite
+ * (AES-128-GCM unless told otherwise) and X25519, never resumed. The result is one line: the number of things done and the microseconds it took. All connections of echo are driven
  * by one thread and one epoll instance; the other modes use blocking sockets, in threads where they do several.
  */
 
@@ -34,12 +34,15 @@
 #define BUFFER_SIZE  (256 * 1024)
 #define MESSAGE_SIZE 64
 #define EVENTS_MAX   64
+#define REQUEST_MAX  8192
 
 struct load {
 	SSL_CTX *tls;
 	uint16_t port;
 	const char *name;
+	const char *suite;
 	const char *connect; /* NULL: no CONNECT */
+	const char *token;   /* NULL: none */
 	uint64_t end_us;
 	atomic_ulong done;
 };
@@ -76,12 +79,16 @@ static void read_all(SSL *ssl, void *data, size_t len)
 /* Byte by byte up to the blank line, so that nothing behind it is taken. */
 static void ask_for_tunnel(const struct load *load, SSL *ssl)
 {
-	char request[512];
+	char request[REQUEST_MAX];
 	char head[4096];
 	size_t len = 0;
-	int n = snprintf(request, sizeof(request), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n",
-			 load->connect, load->connect);
+	int n = snprintf(request, sizeof(request), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n",
+			 load->connect, load->connect,
+			 load->token ? "Authorization: Pomerium " : "",
+			 load->token ? load->token : "", load->token ? "\r\n" : "");
 
+	if (n >= REQUEST_MAX)
+		die("the token is too long");
 	write_all(ssl, request, (size_t)n);
 	do {
 		read_all(ssl, head + len, 1);
@@ -271,17 +278,18 @@ static void run_idle(struct load *load, size_t count)
 
 /* ---- the command line ---- */
 
-static SSL_CTX *make_tls(void)
+static SSL_CTX *make_tls(const struct load *load)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	static const unsigned char alpn[] = "\x08http/1.1";
 
 	if (!tls || SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256") != 1 ||
+	    SSL_CTX_set_ciphersuites(tls, load->suite) != 1 ||
 	    SSL_CTX_set1_groups_list(tls, "X25519") != 1 ||
 	    SSL_CTX_set_alpn_protos(tls, alpn, sizeof(alpn) - 1) != 0)
 		die_tls("setting up TLS");
 	SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS); /* thousands of them idle in one process */
 	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
 	return tls;
 }
@@ -310,6 +318,10 @@ static int read_flags(struct load *load, int argc, char **argv)
 			load->name = argv[i + 1];
 		else if (strcmp(argv[i], "--connect") == 0)
 			load->connect = argv[i + 1];
+		else if (strcmp(argv[i], "--token") == 0)
+			load->token = argv[i + 1];
+		else if (strcmp(argv[i], "--suite") == 0)
+			load->suite = argv[i + 1];
 		else
 			die("unknown flag %s", argv[i]);
 	}
@@ -336,11 +348,11 @@ static void run(struct load *load, int argc, char **argv, int at)
 
 int main(int argc, char **argv)
 {
-	struct load load = { .name = "localhost" };
+	struct load load = { .name = "localhost", .suite = "TLS_AES_128_GCM_SHA256" };
 	int at = read_flags(&load, argc, argv);
 
 	raise_descriptor_limit();
-	load.tls = make_tls();
+	load.tls = make_tls(&load);
 	run(&load, argc, argv, at);
 	SSL_CTX_free(load.tls);
 	return 0;

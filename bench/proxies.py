@@ -7,11 +7,19 @@ import re
 import resource
 import socket
 import subprocess
+import sys
 import time
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
+sys.dont_write_bytecode = True
+from lib.login import Browser  # noqa: E402
+from lib.users import DEMO as USER  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 NAME = "bench.demo.localhost"
+NAME_SESSION = "session.demo.localhost"
 
 
 def descriptor_limit():
@@ -24,7 +32,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for_port(port, process, what):
+def wait_for_port(port, process, what, log):
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         with socket.socket() as s:
@@ -33,26 +41,28 @@ def wait_for_port(port, process, what):
         if process.poll() is not None:
             break
         time.sleep(0.05)
-    raise SystemExit(f"bench: {what} did not start")
+    raise SystemExit(f"bench: {what} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 class Proxy:
     """One proxy: a process, perhaps with children, that are measured together."""
 
     name = None
-    connect = None  # what a CONNECT asks for; None: bytes flow at once
+    has_connect = False  # a CONNECT comes first
 
     def __init__(self, directory, certificate, upstream_port):
         self.directory = directory
         self.certificate = certificate
         self.upstream_port = upstream_port
         self.port = free_port()
-        self.log = open(directory / f"{self.name}.log", "wb")
+        log = directory / f"{self.name}.log"
+        self.log = open(log, "wb")
         self.process = subprocess.Popen(
             [str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
         )
-        wait_for_port(self.port, self.process, self.name)
+        wait_for_port(self.port, self.process, self.name, log)
         time.sleep(0.5)
+        self.memory_at_start = self.memory_bytes()
 
     def write(self, file_name, text):
         path = self.directory / file_name
@@ -91,10 +101,11 @@ class Proxy:
 
 class Pomerium(Proxy):
     name = "pomerium"
-    connect = f"{NAME}:1"
+    has_connect = True
     program = None  # set by run.py
 
     def command(self):
+        to = f"tcp://127.0.0.1:{self.upstream_port}"
         secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
         config = {
             "address": f"127.0.0.1:{self.port}",
@@ -103,13 +114,22 @@ class Pomerium(Proxy):
             "shared_secret": secret,
             "cookie_secret": secret,
             "idp_provider": "local",
-            "routes": [{
-                "from": f"tcp+https://{NAME}:1",
-                "to": f"tcp://127.0.0.1:{self.upstream_port}",
-                "allow_public_unauthenticated_access": True,
-            }],
+            "local_users_file": str(self.certificate[0].parent / "users.yaml"),
+            "routes": [
+                {"from": f"tcp+https://{NAME}:1", "to": to, "allow_public_unauthenticated_access": True},
+                {"from": f"tcp+https://{NAME_SESSION}:1", "to": to, "allowed_users": [USER.email]},
+            ],
         }
         return [self.program, "--config", self.write("pomerium.yaml", json.dumps(config))]
+
+    def session_token(self):
+        """As pomerium-cli gets one: the user logs in with a browser."""
+        redirect = "http://127.0.0.1:1"
+        query = urlencode({"pomerium_redirect_uri": redirect})
+        browser = Browser(self.certificate[0].parent / "ca.pem")
+        login = browser.get(f"https://{NAME_SESSION}:{self.port}/.pomerium/api/v1/login?{query}").text
+        page = browser.log_in(login, USER, stop_at=redirect)
+        return parse_qs(urlsplit(page.location).query)["pomerium_jwt"][0]
 
     @classmethod
     def version(cls):
@@ -147,14 +167,15 @@ backend tcp
 
 class Nginx(Proxy):
     name = "nginx"
+    buffer_size = "16k"  # its default
 
     def command(self):
-        config = self.write("nginx.conf", f"""\
+        config = self.write(f"{self.name}.conf", f"""\
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
 worker_processes 1;
 worker_rlimit_nofile {descriptor_limit()};
-pid {self.directory}/nginx.pid;
+pid {self.directory}/{self.name}.pid;
 error_log stderr warn;
 events {{ worker_connections {descriptor_limit() - 100}; }}
 stream {{
@@ -164,6 +185,7 @@ stream {{
         ssl_certificate_key {self.certificate[1]};
         ssl_protocols TLSv1.2 TLSv1.3;
         proxy_timeout 1h;
+        proxy_buffer_size {self.buffer_size};
         proxy_pass 127.0.0.1:{self.upstream_port};
     }}
 }}
@@ -174,3 +196,10 @@ stream {{
     def version():
         text = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True).stderr
         return text.strip().removeprefix("nginx version: ")
+
+
+class NginxTuned(Nginx):
+    """For bulk: at the price of memory."""
+
+    name = "nginx-256k"
+    buffer_size = "256k"

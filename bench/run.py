@@ -3,10 +3,7 @@
 
     bench/run.py BUILD-DIRECTORY [--quick] [--only NAME] [--no-write]
 
-Each proxy has one worker, the same P-256 certificate, TLS 1.3 with AES-128-GCM and X25519, and the same server behind it.
-The gateway additionally reads a CONNECT on each connection, finds the route and writes its log. The load generator and
-the server take part of the same processors: so what counts is the CPU time of the proxy itself. Every number is the
-median of several rounds, in which the proxies take turns.
+What is measured and how: bench/README.md.
 """
 
 import argparse
@@ -21,10 +18,13 @@ import subprocess
 import tempfile
 import time
 
-from proxies import HAProxy, NAME, Nginx, Pomerium
+from proxies import NAME, NAME_SESSION, USER, HAProxy, Nginx, NginxTuned, Pomerium, descriptor_limit
 
 HERE = pathlib.Path(__file__).resolve().parent
+KINDS = (Pomerium, HAProxy, Nginx, NginxTuned)
+PEERS = [kind.name for kind in KINDS[1:]]
 GIB = 1 << 30
+AES256 = "TLS_AES_256_GCM_SHA384"
 
 
 class Measures:
@@ -32,95 +32,122 @@ class Measures:
 
     def __init__(self, load, quick):
         self.load = load
+        self.rounds = 1 if quick else 3
         self.bulk_bytes = GIB // 4 if quick else 2 * GIB
         self.seconds = 1 if quick else 5
-        self.idle_count = 200 if quick else 2000
+        most = min(10000, (descriptor_limit() - 1000) // 2000 * 1000)
+        self.idle_counts = [200, 1000] if quick else [2000, most]
+        self.token = None
 
-    def command(self, proxy, *arguments):
-        connect = ["--connect", proxy.connect] if proxy.connect else []
-        return [str(a) for a in [self.load, "--port", proxy.port, "--name", NAME, *connect, *arguments]]
+    def command(self, proxy, *arguments, name=NAME, token=None):
+        flags = ["--port", proxy.port, "--name", name]
+        if proxy.has_connect:
+            flags += ["--connect", f"{name}:1"]
+        if token:
+            flags += ["--token", token]
+        return [str(a) for a in [self.load, *flags, *arguments]]
 
-    def run(self, proxy, *arguments):
+    def run(self, proxy, *arguments, **options):
         """(things done, seconds, CPU seconds of the proxy)"""
         before = proxy.cpu_seconds()
-        done = subprocess.run(self.command(proxy, *arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              text=True)
+        done = subprocess.run(self.command(proxy, *arguments, **options), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise SystemExit(f"bench: {proxy.name}: the load generator failed")
+        time.sleep(0.1)  # what is left to clean up belongs to it
         count, microseconds = map(int, done.stdout.split())
         return count, microseconds / 1e6, proxy.cpu_seconds() - before
 
-    def bulk(self, proxy, direction):
-        count, seconds, cpu = self.run(proxy, direction, self.bulk_bytes)
-        return {f"{direction}: MiB/s": count / seconds / (1 << 20), f"{direction}: CPU s per GiB": cpu / (count / GIB)}
+    def bulk(self, proxy, direction, suite=None):
+        row = f"{direction}-256" if suite else direction
+        count, seconds, cpu = self.run(proxy, *(["--suite", suite] if suite else []), direction, self.bulk_bytes)
+        return {f"{row}: MiB/s": count / seconds / (1 << 20), f"{row}: CPU": cpu / (count / GIB)}
 
     def echo(self, proxy):
         count, seconds, cpu = self.run(proxy, "echo", 64, self.seconds)
-        return {"echo: messages/s": count / seconds, "echo: CPU µs per message": cpu / count * 1e6}
+        return {"echo: messages/s": count / seconds, "echo: CPU": cpu / count * 1e6}
 
     def tunnels(self, proxy):
         count, seconds, cpu = self.run(proxy, "open", 8, self.seconds)
-        return {"new: tunnels/s": count / seconds, "new: CPU µs per tunnel": cpu / count * 1e6}
+        return {"new: tunnels/s": count / seconds, "new: CPU": cpu / count * 1e3}
 
-    def idle(self, proxy):
-        before = proxy.memory_bytes()
-        process = subprocess.Popen(self.command(proxy, "idle", self.idle_count), stdin=subprocess.PIPE,
+    def tunnels_of_a_session(self, proxy):
+        if not proxy.has_connect:
+            return None
+        self.token = self.token or proxy.session_token()
+        count, seconds, cpu = self.run(proxy, "open", 8, self.seconds, name=NAME_SESSION, token=self.token)
+        return {"session: tunnels/s": count / seconds, "session: CPU": cpu / count * 1e3}
+
+    def idle(self, proxy, count):
+        process = subprocess.Popen(self.command(proxy, "idle", count), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True)
         if not process.stdout.readline():
             raise SystemExit(f"bench: {proxy.name}: the load generator failed")
-        time.sleep(1)
-        after = proxy.memory_bytes()
+        time.sleep(0.5)
+        used = proxy.memory_bytes() - proxy.memory_at_start
         process.communicate()
-        return {"idle: KiB per tunnel": (after - before) / self.idle_count / 1024}
+        return {f"idle: {count}": used / count / 1024}
 
     def all(self):
-        yield "bulk to the client", lambda proxy: self.bulk(proxy, "down")
-        yield "bulk to the server", lambda proxy: self.bulk(proxy, "up")
-        yield "echo on 64 connections", self.echo
-        yield "new tunnels", self.tunnels
+        """(title, number of rounds, function): memory first, compared with a process that has done nothing yet."""
+        for count in self.idle_counts:
+            yield f"{count} idle tunnels", 1, lambda proxy, count=count: self.idle(proxy, count)
+        yield "bulk to the client", self.rounds, lambda proxy: self.bulk(proxy, "down")
+        yield "bulk to the server", self.rounds, lambda proxy: self.bulk(proxy, "up")
+        yield "bulk to the client, AES-256", self.rounds, lambda proxy: self.bulk(proxy, "down", AES256)
+        yield "bulk to the server, AES-256", self.rounds, lambda proxy: self.bulk(proxy, "up", AES256)
+        yield "echo on 64 tunnels", self.rounds, self.echo
+        yield "new tunnels", self.rounds, self.tunnels
+        yield "new tunnels of a session", self.rounds, self.tunnels_of_a_session
+
+    def titles(self):
+        """The rows of the table: less is better in the first group, more in the second."""
+        return {
+            "down: CPU": "bulk to the client, AES-128-GCM: CPU s per GiB",
+            "up: CPU": "bulk to the server, AES-128-GCM: CPU s per GiB",
+            "down-256: CPU": "bulk to the client, AES-256-GCM: CPU s per GiB",
+            "up-256: CPU": "bulk to the server, AES-256-GCM: CPU s per GiB",
+            "echo: CPU": "echo of 64 bytes on 64 tunnels: CPU s per million",
+            "new: CPU": "new tunnels, full handshakes: CPU s per 1,000",
+            "session: CPU": "new tunnels with a session token: CPU s per 1,000",
+            **{f"idle: {n}": f"memory per tunnel, {n:,} idle: KiB" for n in self.idle_counts},
+        }, {
+            "down: MiB/s": "bulk to the client, AES-128-GCM: MiB/s",
+            "up: MiB/s": "bulk to the server, AES-128-GCM: MiB/s",
+            "down-256: MiB/s": "bulk to the client, AES-256-GCM: MiB/s",
+            "up-256: MiB/s": "bulk to the server, AES-256-GCM: MiB/s",
+            "echo: messages/s": "echo: messages/s",
+            "new: tunnels/s": "new tunnels/s",
+            "session: tunnels/s": "new tunnels/s with a session token",
+        }
 
 
-TITLES = {
-    "down: CPU s per GiB": "bulk to the client, CPU s per GiB",
-    "up: CPU s per GiB": "bulk to the server, CPU s per GiB",
-    "echo: CPU µs per message": "echo of 64 bytes on 64 tunnels, CPU µs per message",
-    "new: CPU µs per tunnel": "new tunnels (full handshakes), CPU µs per tunnel",
-    "idle: KiB per tunnel": "memory per idle tunnel, KiB",
-    "down: MiB/s": "bulk to the client, MiB/s",
-    "up: MiB/s": "bulk to the server, MiB/s",
-    "echo: messages/s": "echo, messages/s",
-    "new: tunnels/s": "new tunnels per second",
-}
-
-
-def collect(proxies, measures, rounds):
-    """name of the proxy -> row -> the median of the rounds"""
+def collect(proxies, measures):
+    """name of the proxy -> row -> the median of the rounds; each round begins with another proxy"""
     values = {proxy.name: {} for proxy in proxies}
-
-    def note(proxy, measured):
-        for row, value in measured.items():
-            values[proxy.name].setdefault(row, []).append(value)
-        print(f"  {proxy.name:9}", "  ".join(f"{row} {value:.4g}" for row, value in measured.items()), flush=True)
-
-    # Memory first: it is compared with that of a process that has not done anything yet.
-    print("memory per idle tunnel", flush=True)
-    for proxy in proxies:
-        note(proxy, measures.idle(proxy))
-    for title, measure in measures.all():
+    for title, rounds, measure in measures.all():
         for number in range(rounds):
             print(f"{title}, round {number + 1} of {rounds}", flush=True)
-            for proxy in proxies:
-                note(proxy, measure(proxy))
+            first = number % len(proxies)
+            for proxy in proxies[first:] + proxies[:first]:
+                measured = measure(proxy) or {}
+                for row, value in measured.items():
+                    values[proxy.name].setdefault(row, []).append(value)
+                if measured:
+                    print(f"  {proxy.name:11}", "  ".join(f"{row} {v:.4g}" for row, v in measured.items()), flush=True)
     return {name: {row: statistics.median(v) for row, v in rows.items()} for name, rows in values.items()}
 
 
-def table(results, peers):
-    lines = ["| | pomerium | " + " | ".join(peers) + " | " + " | ".join(f"pomerium / {peer}" for peer in peers) + " |"]
-    lines.append("|---|" + "---:|" * (1 + 2 * len(peers)))
+def table(results, titles):
     ours = results["pomerium"]
-    for row, title in TITLES.items():
-        cells = [title, f"{ours[row]:.4g}", *(f"{results[peer][row]:.4g}" for peer in peers)]
-        cells += [f"{ours[row] / results[peer][row]:.2f}" for peer in peers]
+    lines = ["| | pomerium | " + " | ".join(PEERS + [f"pomerium / {peer}" for peer in PEERS]) + " |"]
+    lines.append("|---|" + "---:|" * (1 + 2 * len(PEERS)))
+    for row, title in titles.items():
+        # The others know no sessions: there the row above is what it is compared with.
+        theirs = [results[peer].get(row) for peer in PEERS]
+        against = [results[peer].get(row, results[peer].get(row.replace("session", "new"))) for peer in PEERS]
+        cells = [title, f"{ours[row]:.4g}", *("" if value is None else f"{value:.4g}" for value in theirs)]
+        cells += [f"{ours[row] / value:.2f}" for value in against]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -131,15 +158,21 @@ def cpu_model():
     return match[1] if match else platform.machine()
 
 
-def write_results(path, text, versions):
+def write_results(path, tables):
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
+    versions = [kind.version() for kind in (Pomerium, HAProxy, Nginx)]
     path.write_text(f"""\
-# Benchmarks
+# Results of the benchmarks
 
-Written by `make bench`. What is measured and how: the top of `bench/run.py`. In the rows about CPU and memory less is
-better; the others also depend on the load generator, which shares the processors.
+Written by `make bench`. What is measured and how: [README.md](README.md).
 
-{text}
+Less is better:
+
+{tables[0]}
+
+More is better; here the load generator and the server, which share the processors, count as well:
+
+{tables[1]}
 
 * {"; ".join(versions)}
 * {openssl.partition(" (")[0]}, Linux {platform.release()}, {os.cpu_count()} × {cpu_model()}
@@ -148,9 +181,11 @@ better; the others also depend on the load generator, which shares the processor
 
 
 def make_certificate(directory):
+    """A P-256 certificate, a CA, and a user."""
     subprocess.run(
-        [Pomerium.program, "init", directory / "conf", "--domain", "demo.localhost", "--password-stdin"],
-        input="not used\n", text=True, check=True, stdout=subprocess.DEVNULL,
+        [Pomerium.program, "init", directory / "conf", "--domain", "demo.localhost", "--user", USER.email,
+         "--password-stdin"],
+        input=USER.password + "\n", text=True, check=True, stdout=subprocess.DEVNULL,
     )
     return directory / "conf" / "server.pem", directory / "conf" / "server-key.pem"
 
@@ -165,47 +200,44 @@ def raise_descriptor_limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def measure_all(build, directory, options):
-    """The table as text."""
+def measure_all(build, directory, measures, only):
     server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
     proxies = []
     try:
         upstream_port = int(server.stdout.readline())
         certificate = make_certificate(directory)
-        for kind in (Pomerium, HAProxy, Nginx):
-            if options.only in (None, kind.name):
+        for kind in KINDS:
+            if only in (None, kind.name):
                 proxies.append(kind(directory, certificate, upstream_port))
-        results = collect(proxies, Measures(build / "bench" / "bench-load", options.quick), 1 if options.quick else 3)
+        return collect(proxies, measures)
     finally:
         for proxy in proxies:
             proxy.stop()
         server.kill()
         server.wait()
-    if options.only:
-        return None
-    return table(results, ["haproxy", "nginx"])
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measures this gateway beside HAProxy and nginx.")
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--only", choices=["pomerium", "haproxy", "nginx"], help="measure one; writes nothing")
+    parser.add_argument("--only", choices=[kind.name for kind in KINDS], help="measure one; writes nothing")
     parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
     options = parser.parse_args()
     build = options.build.resolve()
-    raise_descriptor_limit()
     Pomerium.program = build / "src" / "proxy" / "pomerium"
+    raise_descriptor_limit()
+    measures = Measures(build / "bench" / "bench-load", options.quick)
     with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
         directory = pathlib.Path(name)
         directory.chmod(0o711)
-        text = measure_all(build, directory, options)
-    if text is None:
+        results = measure_all(build, directory, measures, options.only)
+    if options.only:
         return
-    print("\n" + text)
+    tables = [table(results, titles) for titles in measures.titles()]
+    print("\n" + "\n\n".join(tables))
     if not options.no_write and not options.quick:
-        versions = [kind.version() for kind in (Pomerium, HAProxy, Nginx)]
-        write_results(HERE / "RESULTS.md", text, versions)
+        write_results(HERE / "RESULTS.md", tables)
         print("\nwritten to bench/RESULTS.md")
 
 

@@ -124,6 +124,7 @@ void arena_done(struct arena *a)
 	a->chunks = NULL;
 	while (chunk) {
 		struct arena_chunk *next = chunk->next;
+		mem_wipe(chunk->bytes, chunk->used);
 		mem_free(chunk);
 		chunk = next;
 	}

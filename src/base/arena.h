@@ -4,7 +4,8 @@
  * arena.h - memory that dies together
  *
  * Bump allocation, released at once. No destructors: what needs closing does not belong here.
- * A zeroed arena is empty and owns nothing, so an unused one costs nothing.
+ * A zeroed arena is empty and owns nothing, so an unused one costs nothing. What was in it is wiped at the end:
+ * passwords and tokens are taken apart in arenas.
  */
 
 #include <stddef.h>

@@ -170,8 +170,10 @@ enum step local_login_check_password(struct exchange *x, const struct login_form
 	unsigned wait_s;
 
 	addr_format_ip(&x->peer, ip);
+	/* With a NUL byte inside, the guard would be asked about another address than it is told about. */
 	if (str_is_empty(form->email) || str_is_empty(form->password) ||
-	    form->password.len > PASSWORD_MAX || form->email.len > 254) {
+	    form->password.len > PASSWORD_MAX || form->email.len > 254 ||
+	    str_find(form->email, '\0') < form->email.len) {
 		again.problem = STR("Please fill in your e-mail and your password.");
 		return local_login_show_form(x, 400, &again);
 	}

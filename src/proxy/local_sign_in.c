@@ -1,9 +1,9 @@
 /*
  * /.pomerium/local/sign_in (extensions.md 2): the login page of the built-in identity provider.
  *
- * GET shows the form. POST checks, in this order: the CSRF token of the form against the one in the cookie, the signature
- * of where to go next, the guard against guessing; then the password, on a helper thread. A user who does not exist is checked
- * against a hash nobody has the password for, and takes as long.
+ * GET shows the form. POST checks, in this order: the Origin, the CSRF token of the form against the one in the cookie,
+ * the signature of where to go next, the guard against guessing; then the password, on a helper thread. For a user who
+ * does not exist that is done as well, against a hash that does not count, and takes as long.
  */
 
 #include "base/clock.h"
@@ -130,6 +130,19 @@ static enum step refuse_next(struct exchange *x, const struct err *e)
 					  e->text));
 }
 
+/*
+ * A sibling domain can plant our cookie together with a token that we gave to itself, but browsers say where a form was.
+ * Those that do not are left with the token.
+ */
+static bool comes_from_elsewhere(struct exchange *x)
+{
+	struct str origin;
+
+	return http_headers_get(&x->request->headers, STR("origin"), &origin) &&
+	       !str_equal_nocase(origin, arena_printf(&x->arena, "https://%.*s",
+						      STR_FMT(x->facts.authority)));
+}
+
 static bool csrf_is_right(struct exchange *x, struct str csrf)
 {
 	struct str cookie;
@@ -157,7 +170,7 @@ static enum step check_form(struct exchange *x)
 	(void)query_get(&fields, STR("email"), &form.email);
 	(void)query_get(&fields, STR("password"), &form.password);
 	form.email = str_trim(form.email);
-	if (!csrf_is_right(x, csrf))
+	if (comes_from_elsewhere(x) || !csrf_is_right(x, csrf))
 		return respond_error(
 			x, 400,
 			STR("This form did not come from this site, or your browser refuses cookies. "

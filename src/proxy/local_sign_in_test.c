@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/codec.h"
 #include "base/mem.h"
+#include "base/url.h"
 #include "session/store.h"
 #include "tests/support/login_fixture.h"
 
@@ -216,9 +218,66 @@ static void test_next_missing(void **state)
 	assert_int_equal(l->f.status, 400);
 }
 
+/* A form with the right token, sent with these headers; email is escaped already. */
+static int post_with(struct login_fixture *l, const char *headers, const char *email)
+{
+	struct buf body = BUF_INIT(URL_MAX);
+
+	(void)buf_printf(&body, "csrf=%s&email=%s&password=correct+horse&next=", l->csrf, email);
+	(void)query_escape(&body, buf_view(&l->next));
+	exchange_fixture_sendf(&l->f,
+			       "POST " LOGIN_FORM_PATH " HTTP/1.1\r\nHost: " FIXTURE_AUTH_HOST
+			       "\r\nContent-Type: application/x-www-form-urlencoded\r\n%s"
+			       "Cookie: _pomerium_csrf=%s\r\nContent-Length: %zu\r\n\r\n%.*s",
+			       headers, l->csrf, body.len, STR_FMT(buf_view(&body)));
+	buf_done_secret(&body);
+	exchange_fixture_wait(&l->f);
+	return l->f.status;
+}
+
+/* Planted cookie and token of the attacker: the browser tells on him. */
+static void test_origin(void **state)
+{
+	static const char *const others[] = {
+		"null",
+		"https://evil.example.com",
+		"http://" FIXTURE_AUTH_HOST,
+		"https://" FIXTURE_AUTH_HOST ":8443",
+		"https://" FIXTURE_AUTH_HOST ".evil.example",
+		"",
+	};
+	struct login_fixture *l = *state;
+	char header[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		(void)snprintf(header, sizeof(header), "Origin: %s\r\n", others[i]);
+		if (post_with(l, header, "alice@example.com") != 400)
+			fail_msg("%s: %d", others[i], l->f.status);
+	}
+	assert_int_equal(
+		post_with(l, "Origin: https://Authenticate.example.com\r\n", "alice@example.com"),
+		303);
+	assert_int_equal(post_with(l, "", "alice@example.com"), 303);
+}
+
+/* The guard would count a name of the attacker's choice, one per try. */
+static void test_email_with_nul(void **state)
+{
+	struct login_fixture *l = *state;
+
+	assert_int_equal(post_with(l, "", "alice@example.com%00"), 400);
+	assert_int_equal(post_with(l, "", "alice@example.com%00x"), 400);
+	assert_int_equal(post_with(l, "", "%00"), 400);
+	assert_int_equal(store_session_count(l->f.worker.shared.store), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_origin, login_fixture_setup,
+						login_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_email_with_nul, login_fixture_setup,
+						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_form, login_fixture_setup,
 						login_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_csrf_is_kept, login_fixture_setup,

@@ -48,6 +48,12 @@ static void log_who(struct log_line *line, const struct exchange *x)
 	log_str(line, "email", who ? who->email : STR(""));
 }
 
+/* Probes of the gateway's health come by the thousand. */
+static enum log_level level_of(const struct exchange *x)
+{
+	return x->endpoint && x->endpoint->serve == endpoint_health ? LOG_DEBUG : LOG_INFO;
+}
+
 void audit_authorize(const struct exchange *x)
 {
 	const struct decision *d = &x->decision;
@@ -55,7 +61,7 @@ void audit_authorize(const struct exchange *x)
 	struct log_line line;
 
 	addr_format_ip(&x->peer, ip);
-	log_begin(x->worker->shared.log, &line, LOG_INFO, "authorize");
+	log_begin(x->worker->shared.log, &line, level_of(x), "authorize");
 	log_cstr(&line, "request-id", x->request_id);
 	log_cstr(&line, "check-request-id", x->request_id);
 	log_str(&line, "method", str_first(x->facts.method, METHOD_SHOWN_MAX));
@@ -114,12 +120,11 @@ static void log_cluster(struct log_line *line, const struct exchange *x)
 void audit_request(const struct exchange *x)
 {
 	bool is_tunnel = x->outcome.end_reason && x->outcome.status == 200;
-	bool is_health = x->endpoint && x->endpoint->serve == endpoint_health;
 	char ip[ADDR_TEXT_MAX];
 	struct log_line line;
 
 	addr_format_ip(&x->peer, ip);
-	log_begin(x->worker->shared.log, &line, is_health ? LOG_DEBUG : LOG_INFO, NULL);
+	log_begin(x->worker->shared.log, &line, level_of(x), NULL);
 	log_cstr(&line, "server-name", "all");
 	log_cstr(&line, "service", "envoy");
 	log_cluster(&line, x);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "proxy/commands.h"
 #include "proxy/server.h"
@@ -30,7 +31,7 @@ int command_serve(int argc, char **argv, const struct command *commands, size_t 
 
 	if (words < 0)
 		return EXIT_USAGE;
-	if (help)
+	if (help || (word && strcmp(word, "help") == 0))
 		return print_help(flags, ARRAY_LEN(flags), commands, count);
 	if (version)
 		return command_version(argc, argv);

@@ -24,7 +24,8 @@ static void on_request(void *arg, const struct http_request *request)
 	exchange_start(arg, request);
 }
 
-static void log_peer(struct connection *c, const char *message, const struct err *e)
+static void log_peer(struct connection *c, const char *message, const char *reason,
+		     const struct err *e)
 {
 	char ip[ADDR_TEXT_MAX];
 	struct log_line line;
@@ -32,7 +33,7 @@ static void log_peer(struct connection *c, const char *message, const struct err
 	addr_format_ip(&c->peer, ip);
 	log_begin(c->worker->shared.log, &line, LOG_INFO, "proxy");
 	log_cstr(&line, "ip", ip);
-	log_cstr(&line, "reason", e->kind == ERR_TLS ? "tls" : "bad-request");
+	log_cstr(&line, "reason", reason);
 	log_cstr(&line, "error", e->text);
 	log_end(&line, message);
 }
@@ -46,7 +47,7 @@ static void on_bad_request(void *arg, int status, const struct err *e)
 		{ STR("x-pomerium-reason"), STR("bad-request") },
 	};
 
-	log_peer(c, "bad request", e);
+	log_peer(c, "bad request", "bad-request", e);
 	h1_server_respond(c->http, &(struct http_response){
 					   .status = status,
 					   .headers = headers,
@@ -62,8 +63,8 @@ static void on_closed(void *arg, const struct err *e)
 	c->http = NULL;
 	if (c->exchange)
 		exchange_abort(c->exchange, e ? "client-reset" : "client-closed");
-	else if (e && e->kind == ERR_TLS)
-		log_peer(c, "connection failed", e);
+	else if (e)
+		log_peer(c, "connection failed", err_kind_name(e->kind), e);
 	connection_forget(c);
 }
 

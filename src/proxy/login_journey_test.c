@@ -361,6 +361,19 @@ static void test_callback_elsewhere(void **state)
 	assert_true(exchange_fixture_body_has(&j->f, "This link is not valid: "));
 }
 
+/* A script could not show the login page (3.4 step 2). */
+static void test_sign_in_of_a_script(void **state)
+{
+	struct journey *j = *state;
+
+	get_url(&j->f, signed_vector(j, "step1_sign_in_url"),
+		"X-Requested-With: XMLHttpRequest\r\n");
+	assert_int_equal(j->f.status, 401);
+	assert_true(str_equal(exchange_fixture_header(&j->f, "x-pomerium-reason"),
+			      STR("login-required")));
+	assert_true(str_is_empty(exchange_fixture_header(&j->f, "location")));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -368,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_login_api_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whitelist, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login_api_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sign_in_of_a_script, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback_hostile_location, setup, teardown),

@@ -137,18 +137,6 @@ static void expect_claims(struct exchange_fixture *f, const char *token, const c
 	buf_done(&payload);
 }
 
-static void test_a_script_gets_no_login_page(void **state)
-{
-	struct exchange_fixture *f = *state;
-	char *url = sign_in_url(f);
-
-	visit(f, str_from(url), "a=b\r\nX-Requested-With: XMLHttpRequest");
-	assert_int_equal(f->status, 401);
-	assert_true(str_equal(exchange_fixture_header(f, "x-pomerium-reason"), STR("login-required")));
-	assert_true(str_is_empty(exchange_fixture_header(f, "location")));
-	mem_free(url);
-}
-
 /* Logged in here already: at once on to the route, with a token for it. */
 static void test_deliver(void **state)
 {
@@ -495,7 +483,6 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nobody_is_logged_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_script_gets_no_login_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deliver, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_provider, setup, teardown),

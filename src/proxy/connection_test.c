@@ -297,7 +297,7 @@ static void test_no_tls(void **state)
 	assert_non_null(strstr(log, "\"message\":\"connection failed\""));
 }
 
-/* The handshake and the first head together have their time; what is still silent then is closed without a word. */
+/* The handshake and the first head together have their time; what is still silent then is closed, and logged. */
 static void test_silence(void **state)
 {
 	struct client *c = *state;
@@ -310,6 +310,8 @@ static void test_silence(void **state)
 	receive(c);
 	assert_int_equal(c->last, STREAM_END);
 	assert_true(list_is_empty(&c->f.worker.connections));
+	assert_non_null(strstr(exchange_fixture_log(&c->f),
+			       "\"reason\":\"timeout\",\"error\":\"the client took too long\""));
 	stream_close(bare, STREAM_CLOSE_NORMAL);
 }
 

@@ -127,6 +127,14 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well */
 }
 
+/* A core file would hold keys, tokens and passwords. */
+static void forbid_core_files(void)
+{
+	const struct rlimit none = { 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
+}
+
 static size_t count_processors(void)
 {
 	cpu_set_t set;
@@ -200,6 +208,7 @@ static int server_start(struct server *server, const struct server_options *opti
 	static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	struct log_line line;
 
+	forbid_core_files();
 	if (load_snapshot(server, options->config_path, e) < 0)
 		return -1;
 	log_begin(server->shared.log, &line, LOG_INFO, NULL);

@@ -54,7 +54,8 @@ struct decision {
 	bool deny;
 	uint32_t allow_reasons; /* why allow is what it is */
 	uint32_t deny_reasons;
-	const char *rule; /* what decided: "allowed_users", ...; "" if nothing matched. Static text */
+	const char
+		*rule; /* what decided: "allowed_users", ...; "" if nothing matched. Static text */
 };
 
 struct policy;
@@ -62,4 +63,5 @@ struct policy;
 struct policy *policy_new(const struct config_route *route);
 void policy_free(struct policy *policy); /* NULL is ignored */
 
-void policy_eval(const struct policy *policy, const struct policy_input *input, struct decision *ret);
+void policy_eval(const struct policy *policy, const struct policy_input *input,
+		 struct decision *ret);

@@ -13,42 +13,11 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tests/support/tls_testing.h"
+#include "tests/support/tls_fixture.h"
 #include "tls/certificate.h"
 #include "tls/tls_engine.h"
 
-struct fixture {
-	struct test_pem ca;
-	struct test_pem pem;
-	struct tls_config *server; /* for a.example */
-	struct tls_config *client;
-};
-
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
-
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof(*f));
-
-	test_pem_ca(&f->ca, "Test CA");
-	test_pem_server(&f->pem, &f->ca, "a.example");
-	f->server = test_server_config(&f->pem, NULL);
-	f->client = test_client_config(&f->ca, NULL);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	tls_config_unref(f->server);
-	tls_config_unref(f->client);
-	test_pem_done(&f->pem);
-	test_pem_done(&f->ca);
-	mem_free(f);
-	return 0;
-}
 
 static void expect_error(const struct test_end *end, enum err_kind kind, const char *text)
 {
@@ -67,7 +36,7 @@ static void expect_error(const struct test_end *end, enum err_kind kind, const c
 
 static void test_both_versions(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	static const char *const names[] = { "TLSv1.2", "TLSv1.3" };
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
@@ -96,7 +65,7 @@ static void test_both_versions(void **state)
 
 static void test_newest_version_is_chosen(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct tls_facts facts;
 
@@ -134,7 +103,7 @@ static void test_certificate_is_chosen_by_name(void **state)
 		{ "127.0.0.1", "first.example" },       { "", "first.example" },
 		{ "*.wild.example", "*.wild.example" },
 	};
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_pem pems[ARRAY_LEN(pair_names)];
 	struct tls_key_pair pairs[ARRAY_LEN(pair_names)];
 	struct tls_server_options options = { .pairs = pairs, .pair_count = ARRAY_LEN(pairs) };
@@ -164,7 +133,7 @@ static void test_certificate_is_chosen_by_name(void **state)
 
 static void test_chain_is_sent(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct buf chain = BUF_INIT(TEST_PEM_MAX);
 	struct tls_key_pair pair = test_key_pair(&f->pem);
 	struct tls_server_options options = { .pairs = &pair, .pair_count = 1 };
@@ -191,7 +160,7 @@ static void test_alpn(void **state)
 	static const char *const both[] = { "http/1.1", "h2", NULL };
 	static const char *const one[] = { "http/1.1", NULL };
 	static const char *const other[] = { "spdy", NULL };
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	const struct {
 		const char *const *client_list;
 		const char *agreed;
@@ -216,7 +185,7 @@ static void test_alpn(void **state)
 	tls_config_unref(server);
 }
 
-static bool connect_again(const struct fixture *f, struct tls_config *client, const char *name,
+static bool connect_again(const struct tls_fixture *f, struct tls_config *client, const char *name,
 			  int version)
 {
 	struct test_link link;
@@ -239,7 +208,7 @@ static bool connect_again(const struct fixture *f, struct tls_config *client, co
 
 static void test_resumption(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct tls_config *client = test_client_config(&f->ca, NULL);
@@ -258,7 +227,7 @@ static void test_resumption(void **state)
 
 static void test_many_names_make_room(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct tls_config *client = test_client_config(NULL, NULL);
 	char name[] = "a.example";
 
@@ -271,7 +240,7 @@ static void test_many_names_make_room(void **state)
 
 static void test_untrusted_certificate(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_pem stranger;
 	struct tls_config *client;
 
@@ -297,7 +266,7 @@ static void test_untrusted_certificate(void **state)
 static void test_pinned_certificate(void **state)
 {
 	const struct str names[] = { STR("a.example") };
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_pem self = { BUF_INIT(TEST_PEM_MAX), BUF_INIT(TEST_PEM_MAX) };
 	const struct test_pem *pems[] = { &self, &f->pem };
 
@@ -341,7 +310,7 @@ static void test_names_are_checked(void **state)
 		{ "a.example", "a\nb", "is not a name" },
 		{ "a.example", ".a.example", "is for another name" },
 	};
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct test_pem pem;
@@ -368,7 +337,7 @@ static void test_names_are_checked(void **state)
 
 static void test_addresses_are_not_sent_as_names(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct tls_config *client = test_client_config(NULL, NULL);
 	struct test_link link;
 	struct tls_facts facts;
@@ -384,7 +353,7 @@ static void test_addresses_are_not_sent_as_names(void **state)
 
 static void test_no_common_version(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct tls_config *client = test_client_config(&f->ca,
 						       NULL); /* without a session to resume */
 	struct test_link link;
@@ -421,7 +390,7 @@ static void test_suites_of_tls12(void **state)
 		{ "ECDHE-ECDSA-AES256-CCM", false },
 		{ "AES128-GCM-SHA256", false },
 	};
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct tls_config *client = test_client_config(&f->ca, NULL);
@@ -442,7 +411,7 @@ static void test_suites_of_tls12(void **state)
 
 static void test_renegotiation_is_refused(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct tls_stream *client;
 	uint8_t waits;
@@ -481,5 +450,5 @@ int main(void)
 		cmocka_unit_test(test_renegotiation_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_fixture_set_up, tls_fixture_tear_down);
 }

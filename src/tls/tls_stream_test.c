@@ -12,65 +12,13 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tests/support/tls_testing.h"
+#include "tests/support/tls_fixture.h"
 #include "tls/tls_engine.h"
 
-#define CHUNK      100000
-#define NOISE_SIZE (1u << 20)
-
-struct fixture {
-	struct test_pem ca;
-	struct test_pem pem;
-	struct tls_config *server;
-	struct tls_config *client;
-	uint8_t *noise;
-};
+#define CHUNK      TLS_NOISE_CHUNK
+#define NOISE_SIZE TLS_NOISE_SIZE
 
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
-
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof(*f));
-	uint32_t number = 1;
-
-	test_pem_ca(&f->ca, "Test CA");
-	test_pem_server(&f->pem, &f->ca, "a.example");
-	f->server = test_server_config(&f->pem, NULL);
-	f->client = test_client_config(&f->ca, NULL);
-	f->noise = mem_alloc(NOISE_SIZE + CHUNK);
-	for (size_t i = 0; i < NOISE_SIZE + CHUNK; i++) {
-		number = number * 1664525u + 1013904223u;
-		f->noise[i] = i < NOISE_SIZE ? (uint8_t)(number >> 24) : f->noise[i - NOISE_SIZE];
-	}
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	tls_config_unref(f->server);
-	tls_config_unref(f->client);
-	test_pem_done(&f->pem);
-	test_pem_done(&f->ca);
-	mem_free(f->noise);
-	mem_free(f);
-	return 0;
-}
-
-static void open_link(const struct fixture *f, struct test_link *link, int version,
-		      const struct stream_mem_options *mem)
-{
-	test_link_open(link, &(struct test_link_options){ f->server, f->client, "a.example",
-							  version, mem });
-}
-
-static void open_done(const struct fixture *f, struct test_link *link, int version)
-{
-	open_link(f, link, version, NULL);
-	assert_true(test_link_handshake(link));
-}
 
 static void expect_failure(struct test_end *end, enum err_kind kind, const char *text)
 {
@@ -83,17 +31,11 @@ static void expect_failure(struct test_end *end, enum err_kind kind, const char 
 	assert_int_equal(stream_error(end->stream)->kind, kind);
 }
 
-static void turn(struct loop *loop, int times)
-{
-	while (times-- > 0)
-		loop_turn(loop, false);
-}
-
 /* ---- ends ---- */
 
 static void test_half_close(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < 2 * ARRAY_LEN(versions); i++) {
 		struct test_link link;
@@ -101,7 +43,7 @@ static void test_half_close(void **state)
 		struct test_end *second = i / 2 ? &link.server : &link.client;
 		char c;
 
-		open_done(f, &link, versions[i % 2]);
+		tls_fixture_connect(f, &link, versions[i % 2], NULL);
 		test_write_all(first, "last words", 10);
 		assert_int_equal(test_shutdown(first), STREAM_END);
 		test_expect(second, "last words");
@@ -119,17 +61,17 @@ static void test_half_close(void **state)
 
 static void test_shutdown_comes_first(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 		char c;
 
-		open_link(f, &link, versions[i], NULL);
+		tls_fixture_open(f, &link, versions[i], NULL);
 		assert_int_equal(stream_shutdown(link.client.stream), STREAM_AGAIN);
 		assert_int_equal(stream_read(link.server.stream, &c, 1), STREAM_AGAIN);
 		for (int k = 0; k < 10; k++) {
-			turn(link.loop, 3);
+			test_turn(link.loop, 3);
 			if (link.server.events)
 				(void)stream_read(link.server.stream, &c, 1);
 			if (link.client.events)
@@ -146,13 +88,13 @@ static void test_shutdown_comes_first(void **state)
 /* Without reading or writing: who must choose a protocol by ALPN has nobody to read yet. */
 static void test_handshake_alone(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct tls_facts facts;
 	int client = STREAM_AGAIN;
 	int server = STREAM_AGAIN;
 
-	open_link(f, &link, TLS1_3_VERSION, &(struct stream_mem_options){ .read_max = 100 });
+	tls_fixture_open(f, &link, TLS1_3_VERSION, &(struct stream_mem_options){ .read_max = 100 });
 	link.client.events = STREAM_READABLE;
 	link.server.events = STREAM_READABLE;
 	for (int i = 0; i < 1000 && (client == STREAM_AGAIN || server == STREAM_AGAIN); i++) {
@@ -178,17 +120,17 @@ static void test_handshake_alone(void **state)
 /* A ticket of its own would be one more packet, and nobody waits for it. */
 static void test_tickets_go_with_the_first_bytes(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 		size_t ticket_len = 0;
 
-		open_link(f, &link, versions[i], NULL);
+		tls_fixture_open(f, &link, versions[i], NULL);
 		for (int k = 0; k < 6; k++) {
 			(void)tls_stream_handshake(link.client.stream);
 			(void)tls_stream_handshake(link.server.stream);
-			turn(link.loop, 3);
+			test_turn(link.loop, 3);
 		}
 		assert_int_equal(tls_stream_handshake(link.client.stream), 1);
 		assert_int_equal(tls_stream_handshake(link.server.stream), 1);
@@ -208,20 +150,20 @@ static void test_tickets_go_with_the_first_bytes(void **state)
 
 static void test_close_tells_the_peer(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 		char c;
 
-		open_done(f, &link, versions[i]);
+		tls_fixture_connect(f, &link, versions[i], NULL);
 		test_write_all(&link.client, "bye", 3);
 		stream_close(TAKE(link.client.stream), STREAM_CLOSE_NORMAL);
 		test_expect(&link.server, "bye");
 		assert_int_equal(test_read(&link.server, &c, 1), STREAM_END);
 		test_link_done(&link);
 
-		open_done(f, &link, versions[i]);
+		tls_fixture_connect(f, &link, versions[i], NULL);
 		test_write_all(&link.client, "bye", 3);
 		stream_close(TAKE(link.client.stream), STREAM_CLOSE_RESET);
 		expect_failure(&link.server, ERR_RESET, "reset");
@@ -231,12 +173,12 @@ static void test_close_tells_the_peer(void **state)
 
 static void test_cut_is_not_an_end(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 
-		open_done(f, &link, versions[i]);
+		tls_fixture_connect(f, &link, versions[i], NULL);
 		test_write_all(&link.client, "half a mess", 11);
 		assert_int_equal(stream_shutdown(test_engine(link.client.stream)->wire.lower),
 				 STREAM_END);
@@ -250,7 +192,7 @@ static void test_cut_is_not_an_end(void **state)
 
 static void test_cut_in_the_handshake(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct loop *loop = loop_new();
 	struct stream *raw = NULL;
 	struct stream *lower = NULL;
@@ -261,21 +203,21 @@ static void test_cut_in_the_handshake(void **state)
 	stream_close(raw, STREAM_CLOSE_NORMAL);
 	expect_failure(&server, ERR_RESET, "closed during the TLS handshake");
 	stream_close(server.stream, STREAM_CLOSE_NORMAL);
-	turn(loop, 2);
+	test_turn(loop, 2);
 	loop_free(loop);
 }
 
 static void test_failure_of_the_lower_stream(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	stream_mem_fail(test_engine(link.server.stream)->wire.lower, ERR_TIMEOUT, "cable eaten");
 	expect_failure(&link.server, ERR_TIMEOUT, "cable eaten");
 	test_link_done(&link);
 
-	open_link(f, &link, TLS1_3_VERSION, NULL);
+	tls_fixture_open(f, &link, TLS1_3_VERSION, NULL);
 	stream_mem_fail(test_engine(link.client.stream)->wire.lower, ERR_TIMEOUT, "cable eaten");
 	expect_failure(&link.client, ERR_TIMEOUT, "during the TLS handshake: cable eaten");
 	test_link_done(&link);
@@ -284,17 +226,17 @@ static void test_failure_of_the_lower_stream(void **state)
 /* Whoever waits in either direction is told, not only the one who saw it. */
 static void test_failure_wakes_both_directions(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	char c;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	while (stream_write(link.client.stream, f->noise, CHUNK) > 0)
 		;
 	assert_int_equal(stream_read(link.client.stream, &c, 1), STREAM_AGAIN);
 	link.client.events = 0;
 	stream_close(TAKE(link.server.stream), STREAM_CLOSE_RESET);
-	turn(link.loop, 5);
+	test_turn(link.loop, 5);
 	assert_int_equal(link.client.events, STREAM_READABLE | STREAM_WRITABLE);
 	test_link_done(&link);
 }
@@ -309,7 +251,7 @@ static void test_plain_http(void **state)
 		"POST /x HTTP/1.1\r\n\r\n",
 		"HEAD / HTTP/1.0\r\n\r\n",
 	};
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
 		struct loop *loop = loop_new();
@@ -324,20 +266,20 @@ static void test_plain_http(void **state)
 		test_write_all(&raw, requests[i], strlen(requests[i]));
 		expect_failure(&server, ERR_TLS, "plain HTTP");
 		stream_close(server.stream, STREAM_CLOSE_RESET);
-		turn(loop, 2);
+		test_turn(loop, 2);
 		/* told in its own language, and nothing in TLS */
 		test_expect(&raw, PLAIN_HTTP_REPLY);
 		assert_int_equal(stream_mem_pending(raw_stream), 0);
 		assert_false(stream_mem_peer_was_reset(raw_stream));
 		stream_close(raw_stream, STREAM_CLOSE_NORMAL);
-		turn(loop, 2);
+		test_turn(loop, 2);
 		loop_free(loop);
 	}
 }
 
 static void test_garbage(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < 400; i++) {
 		struct loop *loop = loop_new();
@@ -366,7 +308,7 @@ static void test_garbage(void **state)
 		assert_int_equal(ERR_peek_error(), 0);
 		stream_close(end.stream, STREAM_CLOSE_NORMAL);
 		stream_close(raw, STREAM_CLOSE_NORMAL);
-		turn(loop, 2);
+		test_turn(loop, 2);
 		loop_free(loop);
 	}
 }
@@ -374,13 +316,13 @@ static void test_garbage(void **state)
 /* Every byte of a record counts. */
 static void test_forged_record(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 		uint8_t record[40] = { 23, 3, 3, 0, 35 };
 
-		open_done(f, &link, versions[i]);
+		tls_fixture_connect(f, &link, versions[i], NULL);
 		assert_int_equal(
 			stream_write(test_engine(link.client.stream)->wire.lower, record, 40), 40);
 		expect_failure(&link.server, ERR_TLS, "damaged or forged");
@@ -430,7 +372,7 @@ static void on_actor_event(void *arg, unsigned events)
 	act(arg);
 }
 
-static void play_until(const struct fixture *f, int steps, int version, enum stream_close how)
+static void play_until(const struct tls_fixture *f, int steps, int version, enum stream_close how)
 {
 	static const struct stream_mem_options mem = { .capacity = 700,
 						       .read_max = 300,
@@ -438,7 +380,7 @@ static void play_until(const struct fixture *f, int steps, int version, enum str
 	struct test_link link;
 	struct actor actors[2];
 
-	open_link(f, &link, version, &mem);
+	tls_fixture_open(f, &link, version, &mem);
 	actors[0] = (struct actor){ .link = &link, .self = &link.client.stream };
 	actors[1] = (struct actor){ .link = &link, .self = &link.server.stream };
 	for (size_t i = 0; i < 2; i++) {
@@ -457,7 +399,7 @@ static void play_until(const struct fixture *f, int steps, int version, enum str
 
 static void test_close_at_every_step(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 
 	for (int steps = 0; steps < 120; steps++)
 		for (size_t i = 0; i < 4; i++)
@@ -483,5 +425,5 @@ int main(void)
 		cmocka_unit_test(test_close_at_every_step),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_fixture_set_up, tls_fixture_tear_down);
 }

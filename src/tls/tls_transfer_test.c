@@ -12,73 +12,15 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tests/support/tls_testing.h"
+#include "tests/support/tls_fixture.h"
 #include "tls/tls_engine.h"
 
 #define LARGE      (50u << 20)
 #define SMALL      30000
-#define CHUNK      100000
-#define NOISE_SIZE (1u << 20)
-
-struct fixture {
-	struct test_pem ca;
-	struct test_pem pem;
-	struct tls_config *server;
-	struct tls_config *client;
-	uint8_t *noise;
-};
+#define CHUNK      TLS_NOISE_CHUNK
+#define NOISE_SIZE TLS_NOISE_SIZE
 
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
-
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof(*f));
-	uint32_t number = 1;
-
-	test_pem_ca(&f->ca, "Test CA");
-	test_pem_server(&f->pem, &f->ca, "a.example");
-	f->server = test_server_config(&f->pem, NULL);
-	f->client = test_client_config(&f->ca, NULL);
-	f->noise = mem_alloc(NOISE_SIZE + CHUNK);
-	for (size_t i = 0; i < NOISE_SIZE + CHUNK; i++) {
-		number = number * 1664525u + 1013904223u;
-		f->noise[i] = i < NOISE_SIZE ? (uint8_t)(number >> 24) : f->noise[i - NOISE_SIZE];
-	}
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	tls_config_unref(f->server);
-	tls_config_unref(f->client);
-	test_pem_done(&f->pem);
-	test_pem_done(&f->ca);
-	mem_free(f->noise);
-	mem_free(f);
-	return 0;
-}
-
-static void open_link(const struct fixture *f, struct test_link *link, int version,
-		      const struct stream_mem_options *mem)
-{
-	test_link_open(link, &(struct test_link_options){ f->server, f->client, "a.example",
-							  version, mem });
-}
-
-static void open_done(const struct fixture *f, struct test_link *link, int version)
-{
-	open_link(f, link, version, NULL);
-	assert_true(test_link_handshake(link));
-}
-
-static void turn(struct loop *loop, int times)
-{
-	while (times-- > 0)
-		loop_turn(loop, false);
-}
 
 /* ---- bytes ---- */
 
@@ -100,7 +42,7 @@ static size_t next_size(struct way *way)
 	return 1 + (way->sizes >> 8) % CHUNK;
 }
 
-static void send_some(const struct fixture *f, struct way *way)
+static void send_some(const struct tls_fixture *f, struct way *way)
 {
 	size_t len = next_size(way);
 	ssize_t n;
@@ -119,7 +61,7 @@ static void send_some(const struct fixture *f, struct way *way)
 	way->sent += n > 0 ? (size_t)n : 0;
 }
 
-static void receive_some(const struct fixture *f, struct way *way, uint8_t *to)
+static void receive_some(const struct tls_fixture *f, struct way *way, uint8_t *to)
 {
 	ssize_t n;
 
@@ -137,7 +79,7 @@ static void receive_some(const struct fixture *f, struct way *way, uint8_t *to)
 }
 
 /* Both ways at once, each operation only when the last one said so or an event did; then half-closes. */
-static void transfer(const struct fixture *f, struct test_link *link, size_t total)
+static void transfer(const struct tls_fixture *f, struct test_link *link, size_t total)
 {
 	uint8_t *to = mem_alloc(CHUNK);
 	struct way ways[] = {
@@ -165,13 +107,13 @@ static void transfer(const struct fixture *f, struct test_link *link, size_t tot
 
 static void test_much_both_ways(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	static const struct stream_mem_options mem = { .capacity = 400000, .read_max = 70001 };
 
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		struct test_link link;
 
-		open_link(f, &link, versions[i], i ? &mem : NULL);
+		tls_fixture_open(f, &link, versions[i], i ? &mem : NULL);
 		transfer(f, &link, LARGE);
 		test_link_done(&link);
 	}
@@ -179,7 +121,7 @@ static void test_much_both_ways(void **state)
 
 static void test_tiny_pieces(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	static const struct stream_mem_options mem[] = {
 		{ .capacity = 17, .read_max = 1, .write_max = 3 },
 		{ .capacity = 3, .read_max = 2, .write_max = 1, .shutdown_waits = 2 },
@@ -189,7 +131,7 @@ static void test_tiny_pieces(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_LEN(mem); i++) {
 		struct test_link link;
 
-		open_link(f, &link, versions[i % 2], &mem[i / 2]);
+		tls_fixture_open(f, &link, versions[i % 2], &mem[i / 2]);
 		transfer(f, &link, SMALL);
 		test_link_done(&link);
 	}
@@ -197,13 +139,13 @@ static void test_tiny_pieces(void **state)
 
 static void test_scattered_write(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct iovec iov[64];
 	uint8_t *got = mem_alloc(CHUNK);
 	size_t total = 0;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(iov); i++) {
 		iov[i] = (struct iovec){ f->noise + total, (i * 37) % 1000 };
 		total += iov[i].iov_len;
@@ -225,11 +167,11 @@ static void test_scattered_write(void **state)
 /* One batch is one read: what is decrypted beyond the reader's room waits without another event. */
 static void test_small_reader(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	uint8_t got[7];
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	test_write_all(&link.client, f->noise, 40000);
 	assert_int_equal(test_read(&link.server, got, 1), 1);
 	assert_memory_equal(got, f->noise, 1);
@@ -245,11 +187,11 @@ static void test_small_reader(void **state)
 
 static void test_idle_stream_owns_no_buffer(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	char c;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	test_write_all(&link.client, "hello", 5);
 	test_expect(&link.server, "hello");
 	test_write_all(&link.server, "hello", 5);
@@ -265,18 +207,18 @@ static void test_idle_stream_owns_no_buffer(void **state)
 
 static void test_not_reading_leaves_the_lower_stream_alone(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct stream *lower;
 	size_t pending;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	lower = test_engine(link.server.stream)->wire.lower;
 	test_write_all(&link.client, f->noise, 30000);
 	pending = stream_mem_pending(lower);
 	assert_true(pending > 30000);
 	test_write_all(&link.server, "still writing", 13);
-	turn(link.loop, 20);
+	test_turn(link.loop, 20);
 	assert_int_equal(stream_mem_pending(lower), pending);
 	test_link_done(&link);
 }
@@ -285,10 +227,10 @@ static void test_not_reading_leaves_the_lower_stream_alone(void **state)
 
 static void test_key_update_in_mid_stream(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	for (int i = 0; i < 10; i++) {
 		struct test_end *from = i % 2 ? &link.client : &link.server;
 		struct test_end *to = i % 2 ? &link.server : &link.client;
@@ -307,10 +249,10 @@ static void test_key_update_in_mid_stream(void **state)
 
 static void test_key_update_after_shutdown(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 
-	open_done(f, &link, TLS1_3_VERSION);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	assert_int_equal(test_shutdown(&link.server), STREAM_END);
 	assert_int_equal(
 		SSL_key_update(test_engine(link.client.stream)->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
@@ -322,12 +264,13 @@ static void test_key_update_after_shutdown(void **state)
 /* A peer that asks for new keys all the time, and does not read the answers. */
 static void test_flood_of_key_updates(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct tls_stream *client;
 	uint8_t waits;
 
-	open_link(f, &link, TLS1_3_VERSION, &(struct stream_mem_options){ .capacity = 4u << 20 });
+	tls_fixture_open(f, &link, TLS1_3_VERSION,
+			 &(struct stream_mem_options){ .capacity = 4u << 20 });
 	assert_true(test_link_handshake(&link));
 	client = test_engine(link.client.stream);
 	for (int i = 0; i < 40000; i++) {
@@ -356,5 +299,5 @@ int main(void)
 		cmocka_unit_test(test_flood_of_key_updates),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_fixture_set_up, tls_fixture_tear_down);
 }

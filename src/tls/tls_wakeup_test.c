@@ -11,53 +11,8 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
-#include "tests/support/tls_testing.h"
+#include "tests/support/tls_fixture.h"
 #include "tls/tls_engine.h"
-
-struct fixture {
-	struct test_pem ca;
-	struct test_pem pem;
-	struct tls_config *server;
-	struct tls_config *client;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof(*f));
-
-	test_pem_ca(&f->ca, "Test CA");
-	test_pem_server(&f->pem, &f->ca, "a.example");
-	f->server = test_server_config(&f->pem, NULL);
-	f->client = test_client_config(&f->ca, NULL);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	tls_config_unref(f->server);
-	tls_config_unref(f->client);
-	test_pem_done(&f->pem);
-	test_pem_done(&f->ca);
-	mem_free(f);
-	return 0;
-}
-
-static void open_done(const struct fixture *f, struct test_link *link,
-		      const struct stream_mem_options *mem)
-{
-	test_link_open(link, &(struct test_link_options){ f->server, f->client, "a.example",
-							  TLS1_3_VERSION, mem });
-	assert_true(test_link_handshake(link));
-}
-
-static void turn(struct loop *loop, int times)
-{
-	while (times-- > 0)
-		loop_turn(loop, false);
-}
 
 static void fill(struct test_end *end)
 {
@@ -82,17 +37,17 @@ static void forge(struct test_end *from)
 /* The peer reads nothing, so the lower stream never becomes writable: but there is nothing to wait for. */
 static void test_reader_fails_while_writer_waits(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	char c;
 
-	open_done(f, &link, NULL);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	fill(&link.client);
 	link.client.events = 0;
 	forge(&link.server);
 	assert_int_equal(stream_read(link.client.stream, &c, 1), STREAM_FAILED);
 	assert_int_equal(link.client.events, 0); /* not from inside the call */
-	turn(link.loop, 3);
+	test_turn(link.loop, 3);
 	assert_int_equal(link.client.events, STREAM_WRITABLE);
 	assert_int_equal(stream_write(link.client.stream, "x", 1), STREAM_FAILED);
 	test_link_done(&link);
@@ -100,11 +55,11 @@ static void test_reader_fails_while_writer_waits(void **state)
 
 static void test_failure_after_shutdown(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	char c;
 
-	open_done(f, &link, NULL);
+	tls_fixture_connect(f, &link, TLS1_3_VERSION, NULL);
 	assert_int_equal(test_shutdown(&link.client), STREAM_END);
 	forge(&link.server);
 	assert_int_equal(test_read(&link.client, &c, 1), STREAM_FAILED);
@@ -115,27 +70,27 @@ static void test_failure_after_shutdown(void **state)
 /* An outer TLS stream forgets a wish when it is read before the event: the lower stream will not tell. */
 static void test_reader_finishes_the_handshake_that_the_writer_waits_for(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link outer;
 	struct test_end client;
 	struct test_end server;
 	char c;
 
-	open_done(f, &outer, NULL);
+	tls_fixture_connect(f, &outer, TLS1_3_VERSION, NULL);
 	test_own(&client, outer.loop,
 		 tls_stream_connect(outer.loop, outer.client.stream, f->client, STR("a.example")));
 	test_own(&server, outer.loop,
 		 tls_stream_accept(outer.loop, outer.server.stream, f->server));
 
 	assert_int_equal(stream_write(client.stream, "x", 1), STREAM_AGAIN);
-	turn(outer.loop, 3);
+	test_turn(outer.loop, 3);
 	assert_int_equal(stream_write(server.stream, "y", 1), STREAM_AGAIN);
-	turn(outer.loop, 3);
+	test_turn(outer.loop, 3);
 	assert_int_equal(stream_write(client.stream, "x", 1), 1);
 	server.events = 0;
 	assert_int_equal(stream_read(server.stream, &c, 1), 1);
 	assert_int_equal(server.events, 0);
-	turn(outer.loop, 3);
+	test_turn(outer.loop, 3);
 	assert_true(server.events & STREAM_WRITABLE);
 	test_write_all(&server, "y", 1);
 	test_expect(&client, "y");
@@ -150,24 +105,25 @@ static void test_reader_finishes_the_handshake_that_the_writer_waits_for(void **
 /* Nothing readable comes of it, but the reader must go on until the end of the flood without a new event. */
 static void test_reader_pauses(void **state)
 {
-	const struct fixture *f = *state;
+	const struct tls_fixture *f = *state;
 	struct test_link link;
 	struct tls_stream *client;
 	uint8_t waits;
 	char c;
 
-	open_done(f, &link, &(struct stream_mem_options){ .read_max = 1 });
+	tls_fixture_connect(f, &link, TLS1_3_VERSION,
+			    &(struct stream_mem_options){ .read_max = 1 });
 	client = test_engine(link.client.stream);
 	assert_int_equal(SSL_key_update(client->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
 	assert_int_equal(SSL_do_handshake(client->ssl), 1);
 	assert_int_equal(tls_push(client, &waits), STEP_RETRY);
-	turn(link.loop, 3);
+	test_turn(link.loop, 3);
 	link.server.events = 0;
 	/* 27 bytes, one at a time: more than one operation may take */
 	assert_int_equal(stream_read(link.server.stream, &c, 1), STREAM_AGAIN);
 	assert_true(stream_mem_pending(test_engine(link.server.stream)->wire.lower) > 0);
 	assert_int_equal(link.server.events, 0);
-	turn(link.loop, 2);
+	test_turn(link.loop, 2);
 	assert_int_equal(link.server.events, STREAM_READABLE);
 	assert_int_equal(stream_read(link.server.stream, &c, 1), STREAM_AGAIN);
 	assert_int_equal(stream_mem_pending(test_engine(link.server.stream)->wire.lower), 0);
@@ -183,5 +139,5 @@ int main(void)
 		cmocka_unit_test(test_reader_pauses),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_fixture_set_up, tls_fixture_tear_down);
 }

@@ -32,9 +32,9 @@ class Measures:
 
     def __init__(self, load, quick):
         self.load = load
-        self.rounds = 1 if quick else 3
-        self.bulk_bytes = GIB // 4 if quick else 2 * GIB
-        self.seconds = 1 if quick else 5
+        self.rounds = 1 if quick else 7
+        self.bulk_bytes = GIB // 4 if quick else GIB
+        self.seconds = 1 if quick else 2
         most = min(10000, (descriptor_limit() - 1000) // 2000 * 1000)
         self.idle_counts = [200, 1000] if quick else [2000, most]
         self.token = None
@@ -123,7 +123,7 @@ class Measures:
 
 
 def collect(proxies, measures):
-    """name of the proxy -> row -> the median of the rounds; each round begins with another proxy"""
+    """name of the proxy -> row -> a value per round; each round begins with another proxy"""
     values = {proxy.name: {} for proxy in proxies}
     for title, rounds, measure in measures.all():
         for number in range(rounds):
@@ -135,7 +135,19 @@ def collect(proxies, measures):
                     values[proxy.name].setdefault(row, []).append(value)
                 if measured:
                     print(f"  {proxy.name:11}", "  ".join(f"{row} {v:.4g}" for row, v in measured.items()), flush=True)
-    return {name: {row: statistics.median(v) for row, v in rows.items()} for name, rows in values.items()}
+    return values
+
+
+def ratio(ours, theirs):
+    """Of neighbours in time: what else the machine does meanwhile slows down both."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def text_of(values):
+    median = statistics.median(values) if values else None
+    if median is None:
+        return ""
+    return f"{median:,.0f}" if median >= 100 else f"{median:.3g}"
 
 
 def table(results, titles):
@@ -146,8 +158,8 @@ def table(results, titles):
         # The others know no sessions: there the row above is what it is compared with.
         theirs = [results[peer].get(row) for peer in PEERS]
         against = [results[peer].get(row, results[peer].get(row.replace("session", "new"))) for peer in PEERS]
-        cells = [title, f"{ours[row]:.4g}", *("" if value is None else f"{value:.4g}" for value in theirs)]
-        cells += [f"{ours[row] / value:.2f}" for value in against]
+        cells = [title, *(text_of(values) for values in [ours[row], *theirs])]
+        cells += [f"{ratio(ours[row], values):.2f}" for values in against]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

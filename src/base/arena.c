@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 
-#define ARENA_CHUNK_FIRST ((size_t)1024)
+#define ARENA_CHUNK_FIRST ((size_t)256)
 #define ARENA_CHUNK_MAX   ((size_t)65536)
 #define ARENA_ALIGN       _Alignof(max_align_t)
 

@@ -147,8 +147,6 @@ const char *err_kind_name(enum err_kind kind)
 		return "reset";
 	case ERR_CLOSED:
 		return "closed";
-	case ERR_CANCELED:
-		return "canceled";
 	}
 	return "unknown";
 }

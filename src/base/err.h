@@ -28,7 +28,6 @@ enum err_kind {
 	ERR_UNREACHABLE, /* no route, network down */
 	ERR_RESET,       /* connection reset, or cut without its closing message */
 	ERR_CLOSED,      /* the peer closed in an orderly way, but too early */
-	ERR_CANCELED,
 };
 
 struct err {

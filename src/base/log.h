@@ -48,9 +48,6 @@ struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_lev
  * long. NULL is ignored. */
 void log_free(struct log *log);
 
-/* From now on; any thread. */
-void log_set_level(struct log *log, enum log_level level);
-
 /* "info", "warning", ... (configuration.md 3.10); the empty text is LOG_INFO. */
 bool log_level_parse(struct str text, enum log_level *ret);
 const char *log_level_name(enum log_level level);

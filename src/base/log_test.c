@@ -151,9 +151,13 @@ static void test_levels(void **state)
 	log_message(log, LOG_WARN, NULL, "w");
 	assert_false(log_is_enabled(log, LOG_INFO));
 	assert_true(log_is_enabled(log, LOG_ERROR));
-	log_set_level(log, LOG_DEBUG);
+	log_free(log);
+
+	log = log_new(fd, LOG_CONSOLE, LOG_DIRECT, LOG_DEBUG);
 	log_message(log, LOG_DEBUG, NULL, "d");
-	log_set_level(log, LOG_OFF);
+	log_free(log);
+
+	log = log_new(fd, LOG_CONSOLE, LOG_DIRECT, LOG_OFF);
 	log_message(log, LOG_FATAL, NULL, "unwanted");
 	assert_false(log_is_enabled(log, LOG_OFF));
 	log_free(log);

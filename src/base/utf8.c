@@ -47,16 +47,3 @@ size_t utf8_decode(struct str s, uint32_t *ret_code_point)
 	*ret_code_point = code_point;
 	return form->len;
 }
-
-bool utf8_is_valid(struct str s)
-{
-	uint32_t code_point;
-
-	while (s.len) {
-		size_t len = utf8_decode(s, &code_point);
-		if (!len)
-			return false;
-		s = str_from_pos(s, len);
-	}
-	return true;
-}

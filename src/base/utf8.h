@@ -15,5 +15,3 @@
  * U+10FFFF.
  */
 size_t utf8_decode(struct str s, uint32_t *ret_code_point);
-
-bool utf8_is_valid(struct str s);

@@ -54,19 +54,10 @@ static void test_decode(void **state)
 	}
 }
 
-static void test_is_valid(void **state)
-{
-	assert_true(utf8_is_valid((struct str){ 0 }));
-	assert_true(utf8_is_valid(STR("a\xc3\xa9\xf0\x9f\x92\xa9")));
-	assert_false(utf8_is_valid(STR("a\xc3\xa9\xf0\x9f\x92")));
-	assert_false(utf8_is_valid(STR("a\xff")));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decode),
-		cmocka_unit_test(test_is_valid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

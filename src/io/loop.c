@@ -215,11 +215,6 @@ void watch_want(struct watch *watch, unsigned events)
 	watch->wanted |= events;
 }
 
-void watch_unwant(struct watch *watch, unsigned events)
-{
-	watch->wanted &= ~events;
-}
-
 void watch_close(struct watch *watch)
 {
 	/* A zeroed watch was never opened. */

@@ -95,7 +95,6 @@ int watch_open(struct watch *watch, struct loop *loop, int fd,
 
 /* After a system call said EAGAIN: on_ready tells once, from the loop, when to try again. */
 void watch_want(struct watch *watch, unsigned events);
-void watch_unwant(struct watch *watch, unsigned events);
 
 /* Idempotent; does not close the descriptor. No on_ready afterwards. */
 void watch_close(struct watch *watch);

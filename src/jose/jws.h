@@ -16,6 +16,3 @@ int jws_sign_hs256(struct str key, struct str payload, struct buf *out, struct e
 
 /* Appends the payload if the token is whole, says HS256 and carries the right signature. */
 int jws_verify_hs256(struct str key, struct str token, struct buf *ret_payload, struct err *e);
-
-/* Appends the payload without looking at the signature: for a client that holds no key. */
-int jws_peek_payload(struct str token, struct buf *ret_payload, struct err *e);

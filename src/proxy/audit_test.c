@@ -13,22 +13,6 @@
 #include "io/stream.h"
 #include "tests/support/exchange_fixture.h"
 
-static int setup(void **state)
-{
-	struct exchange_fixture *f = mem_alloc(sizeof(*f));
-
-	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 /* len times the same byte; release with mem_free(). */
 static char *repeat(char c, size_t len)
 {
@@ -97,8 +81,10 @@ static void test_request_is_logged(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_identity_is_logged, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_request_is_logged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_identity_is_logged, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_request_is_logged, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,22 +17,6 @@
 #include "tests/support/clock_fake.h"
 #include "tests/support/exchange_fixture.h"
 
-static int setup(void **state)
-{
-	struct exchange_fixture *f = mem_alloc(sizeof(*f));
-
-	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 /* Replaces $A and $B by the tokens. */
 static char *fill_in(const char *text, const char *token_a, const char *token_b)
 {
@@ -262,11 +246,16 @@ static void test_edited_users(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deleted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_edited_users, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sources, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_claims, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_expiry, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_deleted, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_edited_users, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

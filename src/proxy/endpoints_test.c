@@ -13,22 +13,6 @@
 #include "proxy/endpoints.h"
 #include "tests/support/exchange_fixture.h"
 
-static int setup(void **state)
-{
-	struct exchange_fixture *f = mem_alloc(sizeof(*f));
-
-	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 #define ROUTE "redis.example.com"
 #define LOGIN "authenticate.example.com"
 #define OTHER "anything.example.org:8443"
@@ -249,12 +233,19 @@ static void test_head_counts_nothing(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_table_without_login_host, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fixed_answers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_well_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_user_page, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_head_counts_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_table, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_table_without_login_host,
+						exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_fixed_answers, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_well_known, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_user_page, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_head_counts_nothing, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

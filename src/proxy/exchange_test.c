@@ -19,22 +19,6 @@
 
 #define ROUTE_ID "ec666713d5920b8c"
 
-static int setup(void **state)
-{
-	struct exchange_fixture *f = mem_alloc(sizeof(*f));
-
-	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 static void connect_as(struct exchange_fixture *f, const char *email, const char *early)
 {
 	char *token = exchange_fixture_log_in(f, email);
@@ -459,19 +443,32 @@ static void test_abort_at_every_step(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_tunnel, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_upstream_closes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_client_resets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_upstream_resets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shutdown, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_expired, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_public_route, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dial_failures, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gone_while_dialing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reload_while_dialing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tunnel, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_upstream_closes, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_client_resets, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_upstream_resets, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_idle, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_shutdown, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_denied, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_refused, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_expired, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_public_route, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_dial_failures, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_gone_while_dialing, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_reload_while_dialing, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
 		cmocka_unit_test(test_abort_at_every_step),
 	};
 

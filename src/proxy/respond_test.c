@@ -45,13 +45,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 #define CONNECT "CONNECT redis.example.com:6379 HTTP/1.1\r\nHost: redis.example.com:6379\r\n"
 
 static void refuse(struct exchange_fixture *f, enum refusal refusal, const char *more_headers)
@@ -398,18 +391,25 @@ static void test_errors(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_html, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_found_length, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_plain_text, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_kubernetes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_login_vectors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_login_with_cookies, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_connect_redirect, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_login_reasons, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hostile_email, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hostile_authority, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_html, setup, exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_json, setup, exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_not_found_length, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_plain_text, setup, exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_kubernetes, setup, exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_login_vectors, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_login_with_cookies, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_connect_redirect, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_login_reasons, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_hostile_email, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_hostile_authority, setup,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_errors, setup, exchange_fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,22 +23,6 @@
 	"HTTP/1.1\r\nHost: redis.example.com\r\n\r\n"
 #define AUTH_COOKIE "_pomerium_authenticate"
 
-static int setup(void **state)
-{
-	struct exchange_fixture *f = mem_alloc(sizeof(*f));
-
-	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exchange_fixture_done(*state);
-	mem_free(*state);
-	return 0;
-}
-
 /* ---- a browser ---- */
 
 /* Asks for an absolute URL, or for a path on the host of the login. cookie may be NULL. */
@@ -482,16 +466,27 @@ static void test_sign_out_asks(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_nobody_is_logged_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deliver, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_links, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_provider, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many_parameters, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_whole_journey, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sign_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sign_out_asks, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sign_out_of_somebody_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sign_out_of_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_is_logged_in, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_deliver, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_bad_links, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_provider, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_many_parameters, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_whole_journey, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_sign_out, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_sign_out_asks, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_sign_out_of_somebody_else,
+						exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_sign_out_of_nobody, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

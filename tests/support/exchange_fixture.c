@@ -126,6 +126,22 @@ void exchange_fixture_done(struct exchange_fixture *f)
 	buf_done(&f->scratch);
 }
 
+int exchange_fixture_set_up(void **state)
+{
+	struct exchange_fixture *f = mem_alloc(sizeof(*f));
+
+	exchange_fixture_init(f, FIXTURE_SETTINGS);
+	*state = f;
+	return 0;
+}
+
+int exchange_fixture_tear_down(void **state)
+{
+	exchange_fixture_done(*state);
+	mem_free(*state);
+	return 0;
+}
+
 void exchange_fixture_reload(struct exchange_fixture *f, const char *settings)
 {
 	snapshot_unref(f->worker.snapshot);

@@ -77,6 +77,10 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings);
 /* Aborts what is still open, as a worker does. */
 void exchange_fixture_done(struct exchange_fixture *f);
 
+/* For cmocka: *state becomes a fixture with FIXTURE_SETTINGS. */
+int exchange_fixture_set_up(void **state);
+int exchange_fixture_tear_down(void **state);
+
 /* A new snapshot for the requests to come. */
 void exchange_fixture_reload(struct exchange_fixture *f, const char *settings);
 

@@ -4,6 +4,7 @@
  * mac.h - digests and message authentication codes
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -22,3 +23,8 @@ void hmac_sha256(struct str key, struct str data, uint8_t out[HMAC_SHA256_SIZE])
  * 3.2).
  */
 void hmac_sha512_256(struct str key, struct str data, uint8_t out[HMAC_SHA512_256_SIZE]);
+
+/*
+ * HKDF-SHA256 without salt (RFC 5869): out_len bytes, at most 255 * 32, for that purpose and no other.
+ */
+void hkdf_sha256(struct str key, struct str info, uint8_t *out, size_t out_len);

@@ -1,6 +1,6 @@
 /*
  * A list under a mutex, and one wake-up of the loop however many messages are waiting. What the loop took over is kept in
- * the mailbox, not on the stack, so that closing from inside on_message finds it.
+ * the mailbox, not on the stack, so that closing from inside a delivery finds it.
  */
 
 #include "io/mailbox.h"
@@ -19,8 +19,6 @@ struct mailbox {
 	struct list posted;
 	struct list taken;
 	bool is_closed;
-	void (*on_message)(void *arg, struct mailbox_message *message);
-	void *arg;
 };
 
 static void take_posted(struct mailbox *m)
@@ -54,20 +52,16 @@ static void on_wake(uv_async_t *handle)
 		return;
 	take_posted(m);
 	while (!m->is_closed && (message = next_taken(m)))
-		m->on_message(m->arg, message);
+		message->deliver(message);
 }
 
-struct mailbox *mailbox_open(struct loop *loop,
-			     void (*on_message)(void *arg, struct mailbox_message *message),
-			     void *arg)
+struct mailbox *mailbox_open(struct loop *loop)
 {
 	struct mailbox *m = mem_alloc(sizeof(*m));
 	int failure = 0;
 
 	list_init(&m->posted);
 	list_init(&m->taken);
-	m->on_message = on_message;
-	m->arg = arg;
 	failure |= pthread_mutex_init(&m->lock, NULL);
 	failure |= uv_async_init(loop_uv(loop), &m->wake, on_wake);
 	/* Like loop_new(): a thread that cannot be talked to is of no use. */
@@ -94,7 +88,7 @@ static void on_closed(uv_handle_t *handle)
 	mem_free(m);
 }
 
-void mailbox_close(struct mailbox *m, void (*discard)(struct mailbox_message *message))
+void mailbox_close(struct mailbox *m)
 {
 	struct mailbox_message *message = NULL;
 
@@ -102,9 +96,8 @@ void mailbox_close(struct mailbox *m, void (*discard)(struct mailbox_message *me
 		return;
 	m->is_closed = true;
 	take_posted(m);
-	while ((message = next_taken(m))) {
-		if (discard)
-			discard(message);
-	}
+	while ((message = next_taken(m)))
+		if (message->discard)
+			message->discard(message);
 	uv_close((uv_handle_t *)&m->wake, on_closed);
 }

@@ -17,6 +17,7 @@
 
 struct note {
 	struct mailbox_message message;
+	struct bed *bed;
 	unsigned thread;
 	unsigned number;
 };
@@ -27,48 +28,51 @@ struct bed {
 	unsigned next[THREADS];
 	unsigned count;
 	unsigned expected;
-	unsigned close_at; /* close from inside on_message; 0: never */
+	unsigned close_at; /* close from inside a delivery; 0: never */
 };
 
 struct poster {
 	pthread_t thread;
-	struct mailbox *mailbox;
+	struct bed *bed;
 	unsigned number;
 };
-
-static void post(struct mailbox *mailbox, unsigned thread, unsigned number)
-{
-	struct note *note = mem_alloc(sizeof(*note));
-
-	note->thread = thread;
-	note->number = number;
-	mailbox_post(mailbox, &note->message);
-}
 
 static void discard(struct mailbox_message *message)
 {
 	mem_free(container_of(message, struct note, message));
 }
 
-static void on_message(void *arg, struct mailbox_message *message)
+static void deliver(struct mailbox_message *message)
 {
-	struct bed *bed = arg;
 	struct note *note = container_of(message, struct note, message);
+	struct bed *bed = note->bed;
 
 	assert_int_equal(note->number, bed->next[note->thread]);
 	bed->next[note->thread]++;
 	bed->count++;
 	mem_free(note);
 	if (bed->count == bed->close_at)
-		mailbox_close(TAKE(bed->mailbox), discard);
+		mailbox_close(TAKE(bed->mailbox));
 	if (bed->count == bed->expected)
 		loop_stop(bed->loop);
+}
+
+static void post(struct bed *bed, unsigned thread, unsigned number)
+{
+	struct note *note = mem_alloc(sizeof(*note));
+
+	note->message.deliver = deliver;
+	note->message.discard = discard;
+	note->bed = bed;
+	note->thread = thread;
+	note->number = number;
+	mailbox_post(bed->mailbox, &note->message);
 }
 
 static void prepare(struct bed *bed)
 {
 	*bed = (struct bed){ .loop = loop_new() };
-	bed->mailbox = mailbox_open(bed->loop, on_message, bed);
+	bed->mailbox = mailbox_open(bed->loop);
 }
 
 static void *run_poster(void *arg)
@@ -76,7 +80,7 @@ static void *run_poster(void *arg)
 	struct poster *p = arg;
 
 	for (unsigned i = 0; i < MESSAGES; i++)
-		post(p->mailbox, p->number, i);
+		post(p->bed, p->number, i);
 	return NULL;
 }
 
@@ -88,7 +92,7 @@ static void test_messages_of_many_threads(void **state)
 	prepare(&bed);
 	bed.expected = THREADS * MESSAGES;
 	for (unsigned i = 0; i < THREADS; i++) {
-		posters[i] = (struct poster){ .mailbox = bed.mailbox, .number = i };
+		posters[i] = (struct poster){ .bed = &bed, .number = i };
 		assert_int_equal(pthread_create(&posters[i].thread, NULL, run_poster, &posters[i]),
 				 0);
 	}
@@ -97,7 +101,7 @@ static void test_messages_of_many_threads(void **state)
 		pthread_join(posters[i].thread, NULL);
 		assert_int_equal(bed.next[i], MESSAGES);
 	}
-	mailbox_close(bed.mailbox, discard);
+	mailbox_close(bed.mailbox);
 	loop_free(bed.loop);
 }
 
@@ -106,12 +110,12 @@ static void test_delivery_is_from_the_loop(void **state)
 	struct bed bed;
 
 	prepare(&bed);
-	post(bed.mailbox, 0, 0);
-	post(bed.mailbox, 0, 1);
+	post(&bed, 0, 0);
+	post(&bed, 0, 1);
 	assert_int_equal(bed.count, 0);
 	loop_turn(bed.loop, true);
 	assert_int_equal(bed.count, 2);
-	mailbox_close(bed.mailbox, discard);
+	mailbox_close(bed.mailbox);
 	loop_free(bed.loop);
 }
 
@@ -122,7 +126,7 @@ static void test_close_discards(void **state)
 	prepare(&bed);
 	bed.close_at = 2;
 	for (unsigned i = 0; i < 5; i++)
-		post(bed.mailbox, 0, i);
+		post(&bed, 0, i);
 	loop_turn(bed.loop, true);
 	assert_int_equal(bed.count, 2);
 	assert_null(bed.mailbox);
@@ -131,9 +135,9 @@ static void test_close_discards(void **state)
 	loop_free(bed.loop);
 
 	prepare(&bed);
-	post(bed.mailbox, 0, 0);
-	mailbox_close(bed.mailbox, discard);
-	mailbox_close(NULL, discard);
+	post(&bed, 0, 0);
+	mailbox_close(bed.mailbox);
+	mailbox_close(NULL);
 	loop_turn(bed.loop, false);
 	assert_int_equal(bed.count, 0);
 	loop_free(bed.loop);

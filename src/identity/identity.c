@@ -43,6 +43,7 @@ struct identity *identity_new(const struct identity *facts)
 		.groups = copy_groups(&object->arena, facts->groups, facts->group_count),
 		.group_count = facts->group_count,
 	};
+	claims_copy(&facts->claims, &object->arena, &object->facts.claims);
 	return &object->facts;
 }
 

@@ -70,12 +70,23 @@ void local_user_credential_tag(const struct local_user *user, uint8_t out[32])
 
 struct identity *local_user_identity(const struct local_user *user)
 {
+	static const struct str verified = { .at = "true", .len = 4 };
+	const struct claim claims[] = {
+		/* sorted by name */
+		{ STR("email"), &user->email, 1 },
+		{ STR("email_verified"), &verified, 1 },
+		{ STR("groups"), user->groups, user->group_count },
+		{ STR("name"), &user->name, 1 },
+		{ STR("sub"), &user->id, 1 },
+	};
+
 	return identity_new(&(struct identity){
 		.user_id = user->id,
 		.email = user->email,
 		.name = user->name,
 		.groups = user->groups,
 		.group_count = user->group_count,
+		.claims = { .items = claims, .count = ARRAY_LEN(claims) },
 	});
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/url.h"
@@ -18,11 +19,13 @@
 
 struct oidc_client {
 	const struct provider *provider;
-	struct str url; /* the issuer, without a trailing slash unless it was configured so */
+	struct str
+		url; /* configured, else the provider's: the issuer, without a trailing slash unless it was configured so */
 	struct str client_id;
 	struct str client_secret; /* "" for a public client */
-	struct str scopes;        /* separated by blanks */
-	const struct query_param *params; /* further ones of the authorization request */
+	struct str scopes;        /* configured, else provider_scopes(); separated by blanks */
+	const struct query_param
+		*params; /* of the authorization request: configured, else the provider's */
 	size_t param_count;
 };
 
@@ -30,14 +33,14 @@ struct oidc_metadata {
 	struct str issuer;
 	struct str authorization_endpoint;
 	struct str token_endpoint;
-	struct str userinfo_endpoint;    /* the ones below: "" if the provider has none */
+	struct str userinfo_endpoint; /* the ones below: "" if the provider has none */
 	struct str jwks_uri;
 	struct str revocation_endpoint;
 	struct str end_session_endpoint;
 	uint32_t id_token_algorithms; /* 1u << JWS_x; asymmetric ones only */
 	bool has_pkce;                /* S256 is listed */
 	bool has_iss_parameter;       /* the callback carries "iss" (RFC 9207) */
-	bool takes_secret_in_body;    /* client_secret_post is listed and client_secret_basic is not */
+	bool takes_secret_in_body; /* client_secret_post is listed and client_secret_basic is not */
 };
 
 /* <url>/.well-known/openid-configuration; "" where there is no discovery. Appends to the buf. */

@@ -29,7 +29,10 @@ int oidc_authorization_url(const struct oidc_client *client, const struct oidc_m
 			   const struct oidc_login *login, struct arena *arena, struct str *ret_url,
 			   struct err *e);
 
-/* A request to the provider; body "" means GET. */
+/*
+ * A request to the provider; body "" means GET, url "" that the provider has no such endpoint. The caller adds
+ * "Accept: application/json" (without it GitHub answers in form encoding, which oidc_tokens_parse() reads as well).
+ */
 struct oidc_call {
 	struct str url;
 	struct str authorization; /* header value; "" for none */
@@ -42,6 +45,9 @@ void oidc_code_call(const struct oidc_client *client, const struct oidc_metadata
 void oidc_refresh_call(const struct oidc_client *client, const struct oidc_metadata *metadata,
 		       struct str refresh_token, struct arena *arena, struct oidc_call *ret);
 void oidc_userinfo_call(const struct oidc_metadata *metadata, struct str access_token,
+			struct arena *arena, struct oidc_call *ret);
+/* GitHub: the addresses, which /user does not vouch for. */
+void github_emails_call(const struct oidc_metadata *metadata, struct str access_token,
 			struct arena *arena, struct oidc_call *ret);
 void oidc_revocation_call(const struct oidc_client *client, const struct oidc_metadata *metadata,
 			  struct str token, struct arena *arena, struct oidc_call *ret);

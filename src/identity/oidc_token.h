@@ -23,8 +23,8 @@
 
 struct oidc_tokens {
 	struct str access_token;
-	struct str refresh_token; /* "" if there is none */
-	struct str id_token;      /* likewise */
+	struct str refresh_token;    /* "" if there is none */
+	struct str id_token;         /* likewise */
 	int64_t access_expires_unix; /* 0: unknown */
 };
 
@@ -40,8 +40,11 @@ int oidc_tokens_parse(struct str body, int64_t now_unix, struct arena *arena,
 bool oidc_error_is_definitive(int status, struct str body, struct err *e);
 
 struct oidc_id_token_rules {
-	struct str nonce;    /* "": not looked at (after a refresh) */
-	struct str subject;  /* "": any; after a refresh it must be the same */
+	const struct oidc_client *client;
+	const struct oidc_metadata *metadata;
+	const struct jwks *keys;
+	struct str nonce;   /* "": not looked at (after a refresh) */
+	struct str subject; /* "": any; after a refresh it must be the same */
 	int64_t now_unix;
 };
 
@@ -49,9 +52,7 @@ struct oidc_id_token_rules {
  * OpenID Connect Core 3.1.3.7: signature by one of the keys with an algorithm the provider lists, iss, aud, azp, exp, nbf,
  * iat (within OIDC_LEEWAY_S), nonce. ret gets all claims.
  */
-enum jwt_verdict oidc_id_token_verify(const struct oidc_client *client,
-				      const struct oidc_metadata *metadata, const struct jwks *keys,
-				      const struct oidc_id_token_rules *rules, struct str id_token,
+enum jwt_verdict oidc_id_token_verify(const struct oidc_id_token_rules *rules, struct str id_token,
 				      struct arena *arena, struct claims *ret, struct err *e);
 
 /* "exp" of an id_token that was verified before; 0 if there is none. */

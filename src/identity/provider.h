@@ -31,13 +31,13 @@ struct provider_param {
 struct provider {
 	const char *name;
 	enum provider_kind kind;
-	const char *url; /* NULL: idp_provider_url must be set */
-	const char *scopes; /* separated by blanks */
+	const char *url;                                   /* NULL: idp_provider_url must be set */
+	const char *scopes;                                /* separated by blanks */
 	struct provider_param params[PROVIDER_PARAMS_MAX]; /* of the authorization request */
 	enum provider_sign_out sign_out;
-	bool ignores_scopes;     /* idp_scopes has no effect */
+	bool ignores_scopes; /* idp_scopes has no effect */
 	bool has_tenant_issuers; /* with the default URL the issuer holds a tenant and is not compared */
-	bool ends_with_slash;    /* the issuer does, whatever was configured */
+	bool ends_with_slash; /* the issuer does, whatever was configured */
 };
 
 /* NULL if there is none of that name. */

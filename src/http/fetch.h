@@ -3,15 +3,18 @@
 /*
  * fetch.h - the gateway's own outgoing requests: identity providers, keys
  *
- * libcurl's multi interface on one loop. Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY; verifies certificates against the
- * system's authorities and those of the options; follows no redirects; keeps connections for reuse. https only, and http
- * (an identity provider in a test network): nothing else.
+ * libcurl's multi interface on one loop. Honours HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (in small letters too) and
+ * SSL_CERT_FILE and SSL_CERT_DIR, as they are when the fetcher is made; verifies certificates against the system's
+ * authorities and those of the options; follows no redirects; keeps connections for reuse. https only, and http (an
+ * identity provider in a test network): nothing else.
  *
  * Ownership  A fetch belongs to its caller until on_done has run or fetch_cancel() was called.
  * Threads    That of the loop.
- * Limits     FETCHES_MAX at once, further ones wait; the response: body_max, and FETCH_HEAD_MAX for its head.
- * Errors     Only through on_done: ERR_DNS, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_LIMIT, ERR_PROTOCOL.
- *            The text names the host, never a query, a body or a header.
+ * Limits     FETCHES_MAX at once, FETCHES_WAITING_MAX further ones wait; the response: body_max, and FETCH_HEAD_MAX for its
+ *            head, interim responses and what a proxy says included.
+ * Errors     Only through on_done: ERR_DNS, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_LIMIT, ERR_RESET,
+ *            ERR_CLOSED, ERR_PROTOCOL (also for a request that is none). The text names the host, or the proxy if it was
+ *            that, never a query, a body or a header.
  */
 
 #include <stddef.h>
@@ -21,8 +24,9 @@
 #include "base/str.h"
 #include "http/http.h"
 
-#define FETCHES_MAX    64
-#define FETCH_HEAD_MAX (64u * 1024)
+#define FETCHES_MAX         64
+#define FETCHES_WAITING_MAX 1024
+#define FETCH_HEAD_MAX      (64u * 1024)
 
 struct fetch;
 struct fetcher;
@@ -42,9 +46,9 @@ struct fetch_request {
 	struct str url;
 	const struct http_header *headers;
 	size_t header_count;
-	struct str body; /* with POST */
-	uint64_t timeout_ms;
-	size_t body_max; /* of the response */
+	struct str body;     /* with POST */
+	uint64_t timeout_ms; /* from fetch_start() to the last byte */
+	size_t body_max;     /* of the response */
 };
 
 struct fetch_response {

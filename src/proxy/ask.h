@@ -11,11 +11,14 @@
 
 #include "io/mailbox.h"
 #include "proxy/exchange.h"
+#include "proxy/idp_service.h"
+#include "session/store.h"
 
 struct ask {
 	struct mailbox_message message;
 	struct worker *worker;
 	struct exchange *x; /* NULL: nobody waits any more. The worker's thread only */
+	/* As a stage. It may begin another ask and say STEP_WAIT. */
 	enum step (*on_answer)(struct ask *ask, struct exchange *x);
 	void (*release)(struct ask *ask);
 };
@@ -31,13 +34,10 @@ void ask_answer(struct ask *ask);
 
 /* ---- the two kinds of questions there are ---- */
 
-#include "proxy/idp_service.h"
-#include "session/store.h"
-
 struct store_ask {
 	struct ask ask;
 	struct store_call call;
-	void *extra; /* what on_answer wants to know; freed with mem_free() */
+	void *extra; /* what on_answer wants to know; in the exchange's arena */
 };
 
 struct idp_ask {
@@ -54,3 +54,6 @@ enum step store_ask_start(struct store_ask *ask, struct exchange *x);
 struct idp_ask *idp_ask_new(struct exchange *x, const struct idp *idp, enum idp_verb verb,
 			    enum step (*on_answer)(struct ask *ask, struct exchange *x));
 enum step idp_ask_start(struct idp_ask *ask, struct exchange *x);
+
+/* Without waiting for the answer, whatever it is. */
+void idp_ask_send(struct idp_ask *ask, struct worker *worker);

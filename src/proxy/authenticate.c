@@ -1,8 +1,20 @@
+/*
+ * Two tokens may be looked at, one after the other: the credential of the request, and on the login host the cookie of the
+ * login itself. Each is verified, then its record is taken from the index or, where that does not have it, asked of the store: a
+ * session first, then a service account of that id (protocol.md 2.2).
+ */
+
 #include "proxy/authenticate.h"
+
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/cookie.h"
+#include "proxy/ask.h"
+#include "proxy/idp.h"
+#include "proxy/login_cookies.h"
+#include "proxy/sign_in_url.h"
 #include "proxy/worker.h"
 #include "session/session_token.h"
 #include "session/store.h"
@@ -41,13 +53,20 @@ static bool find_in_query(struct exchange *x, struct str *ret_token)
 /* The first source that has something counts, even if it turns out to be no good (protocol.md 2.1). */
 static enum credential find_credential(struct exchange *x, struct str *ret_token)
 {
-	if (cookie_get(&x->request->headers, STR(COOKIE_SESSION), ret_token))
+	if (cookie_get(&x->request->headers, login_cookie_name(x, LOGIN_COOKIE_SESSION), ret_token))
 		return CREDENTIAL_COOKIE;
 	if (find_in_headers(&x->request->headers, ret_token))
 		return CREDENTIAL_HEADER;
 	if (find_in_query(x, ret_token))
 		return CREDENTIAL_QUERY;
 	return CREDENTIAL_NONE;
+}
+
+bool request_shows_token(struct exchange *x)
+{
+	struct str token;
+
+	return find_in_headers(&x->request->headers, &token) || find_in_query(x, &token);
 }
 
 /* Editing the list of users is a revocation (extensions.md 2). */
@@ -62,34 +81,136 @@ static bool user_is_unchanged(const struct exchange *x, const struct session *se
 	return mem_equal_secret(tag, session->credential_tag, sizeof(tag));
 }
 
-struct session *authenticate_token(struct exchange *x, struct str text, const char **ret_problem)
+/* Whether the provider that made the session is the one that this request needs (protocol.md 2.2, rule 5). */
+static bool provider_fits(const struct exchange *x, const struct session *session)
+{
+	const struct idp *idp;
+
+	if (session->kind != SESSION_LOGIN)
+		return true;
+	idp = idp_table_find(&x->snapshot->idps, session->idp_id);
+	if (!idp || (x->route && x->route->idp != idp))
+		return false;
+	return !idp->client.provider || idp->client.provider->kind != PROVIDER_LOCAL ||
+	       user_is_unchanged(x, session);
+}
+
+/* NULL: it is good. */
+static const char *problem_with(const struct exchange *x, const struct session *session)
+{
+	if (session_is_expired(session, clock_now_unix()))
+		return PROBLEM_EXPIRED;
+	return provider_fits(x, session) ? NULL : PROBLEM_UNKNOWN;
+}
+
+static bool token_is_for_provider(const struct exchange *x, const struct session_token *token)
+{
+	if (str_is_empty(token->idp_id))
+		return true;
+	if (x->route)
+		return str_equal(token->idp_id, str_from(x->route->idp->id));
+	return idp_table_find(&x->snapshot->idps, token->idp_id);
+}
+
+/* ---- looking up ---- */
+
+/* What is done with a session that was found, or not. Takes the reference. */
+typedef enum step found_function(struct exchange *x, struct session *session, const char *problem);
+
+static enum step judge(struct exchange *x, struct session *session, found_function *found)
+{
+	const char *problem = problem_with(x, session);
+
+	if (!problem)
+		return found(x, session, NULL);
+	session_unref(session);
+	return found(x, NULL, problem);
+}
+
+static enum step ask_for(struct exchange *x, enum record_kind kind, struct str id,
+			 found_function *found);
+
+struct lookup {
+	found_function *found;
+	enum record_kind kind;
+};
+
+static enum step on_looked_up(struct ask *ask, struct exchange *x)
+{
+	struct store_ask *s = container_of(ask, struct store_ask, ask);
+	const struct lookup *lookup = s->extra;
+
+	switch (s->call.result) {
+	case STORE_DONE:
+		return judge(x, session_ref(s->call.item.session), lookup->found);
+	case STORE_ABSENT:
+		if (lookup->kind == RECORD_SESSION)
+			return ask_for(x, RECORD_SERVICE_ACCOUNT, str_from(s->call.key),
+				       lookup->found);
+		return lookup->found(x, NULL, PROBLEM_UNKNOWN);
+	case STORE_CONFLICT:
+	case STORE_FULL:
+	case STORE_UNAVAILABLE:
+		break;
+	}
+	return lookup->found(x, NULL, PROBLEM_UNAVAILABLE);
+}
+
+static enum step ask_for(struct exchange *x, enum record_kind kind, struct str id,
+			 found_function *found)
+{
+	struct store_ask *s = store_ask_new(on_looked_up);
+	struct lookup *lookup = arena_alloc(&x->arena, sizeof(*lookup));
+
+	*lookup = (struct lookup){ .found = found, .kind = kind };
+	s->extra = lookup;
+	s->call.verb = STORE_GET;
+	s->call.kind = kind;
+	(void)snprintf(s->call.key, sizeof(s->call.key), "%.*s", STR_FMT(id)); /* fits */
+	return store_ask_start(s, x);
+}
+
+static enum step look_up(struct exchange *x, struct str text, found_function *found)
 {
 	struct session_token token;
 	struct session *session;
 
-	*ret_problem = "session-unknown";
-	if (session_token_read(x->snapshot->shared_key, text, &x->arena, &token, NULL) < 0)
-		return NULL;
-	if (!str_is_empty(token.idp_id) && !str_equal(token.idp_id, str_from(x->snapshot->idp_id)))
-		return NULL;
-	session = store_get_session(x->worker->shared.store, token.session_id);
-	if (!session)
-		return NULL;
-	if (session_is_expired(session, clock_now_unix())) {
-		*ret_problem = "session-expired";
-	} else if (user_is_unchanged(x, session)) {
-		*ret_problem = NULL;
-		return session;
-	}
-	session_unref(session);
-	return NULL;
+	if (session_token_read(x->snapshot->shared_key, text, &x->arena, &token, NULL) < 0 ||
+	    token.session_id.len > STORE_KEY_MAX || !token_is_for_provider(x, &token))
+		return found(x, NULL, PROBLEM_UNKNOWN);
+	session = store_find(x->worker->shared.store, token.session_id);
+	if (session)
+		return judge(x, session, found);
+	return ask_for(x, RECORD_SESSION, token.session_id, found);
 }
 
-bool request_shows_token(struct exchange *x)
+/* ---- the stage ---- */
+
+static enum step found_login_session(struct exchange *x, struct session *session,
+				     const char *problem)
+{
+	x->login_session = session;
+	if (problem && str_equal(str_from(problem), STR(PROBLEM_UNAVAILABLE)))
+		x->credential_problem = problem;
+	return STEP_NEXT;
+}
+
+static enum step look_at_login_cookie(struct exchange *x)
 {
 	struct str token;
 
-	return find_in_headers(&x->request->headers, &token) || find_in_query(x, &token);
+	if (!x->endpoint || !is_on_authenticate_host(x) ||
+	    !cookie_get(&x->request->headers, login_cookie_name(x, LOGIN_COOKIE_AUTHENTICATE),
+			&token))
+		return STEP_NEXT;
+	return look_up(x, token, found_login_session);
+}
+
+static enum step found_credential(struct exchange *x, struct session *session, const char *problem)
+{
+	x->session = session;
+	x->credential_problem = problem;
+	return look_at_login_cookie(x);
 }
 
 enum step stage_authenticate(struct exchange *x)
@@ -97,7 +218,7 @@ enum step stage_authenticate(struct exchange *x)
 	struct str token = { 0 };
 
 	x->credential = find_credential(x, &token);
-	if (x->credential != CREDENTIAL_NONE)
-		x->session = authenticate_token(x, token, &x->credential_problem);
-	return STEP_NEXT;
+	if (x->credential == CREDENTIAL_NONE)
+		return look_at_login_cookie(x);
+	return look_up(x, token, found_credential);
 }

@@ -2,6 +2,9 @@
 
 /*
  * authenticate.h - stage: which session does the request belong to? (protocol.md 2.1, 2.2)
+ *
+ * What the client shows is looked at here and nowhere else: x->session is whom the request comes from, x->login_session whom
+ * the login host's own cookie names. A token whose session is not in memory waits for the store.
  */
 
 #include <stdbool.h>
@@ -9,17 +12,12 @@
 #include "base/str.h"
 #include "proxy/exchange.h"
 
-enum step stage_authenticate(struct exchange *x);
+/* Why a credential is no good: values of x->credential_problem, words of extensions.md 5. */
+#define PROBLEM_UNKNOWN     "session-unknown"
+#define PROBLEM_EXPIRED     "session-expired"
+#define PROBLEM_UNAVAILABLE "internal" /* the store cannot be asked: nothing is known */
 
-/*
- * The live session a token names, referenced, and no problem; or NULL and why not: "session-unknown", "session-expired".
- * The token's user must still exist with the password the session was made with.
- */
-struct session *authenticate_token(struct exchange *x, struct str token, const char **ret_problem);
+enum step stage_authenticate(struct exchange *x);
 
 /* Whether a program showed a token, good or bad, in a header or the query; also behind a cookie, which counts first. */
 bool request_shows_token(struct exchange *x);
-
-#define COOKIE_SESSION      "_pomerium"
-#define COOKIE_AUTHENTICATE "_pomerium_authenticate"
-#define COOKIE_CSRF         "_pomerium_csrf"

@@ -8,7 +8,6 @@
 #include "base/url.h"
 #include "jose/jws.h"
 #include "jose/seal.h"
-#include "proxy/authenticate.h"
 #include "proxy/endpoints.h"
 #include "proxy/login_cookies.h"
 #include "proxy/respond.h"
@@ -95,7 +94,7 @@ enum step endpoint_callback(struct exchange *x)
 		return respond_error(x, 400,
 				     STR("This link leads to an address that is not valid."));
 
-	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_SESSION), token));
+	reply_header(&reply, STR("set-cookie"), login_cookie(x, LOGIN_COOKIE_SESSION, token));
 	reply_header(&reply, STR("referrer-policy"), STR("no-referrer"));
 	reply_redirect(&reply, location);
 	return reply_send(x, &reply);

@@ -16,6 +16,7 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_sign_in },
 	{ "/.pomerium/local/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN,
 	  endpoint_local_sign_in },
+	{ "/oauth2/callback", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_oidc_callback },
 	{ "/", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_authenticate_root },
 	{ "/robots.txt", "GET HEAD", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_robots },
 };

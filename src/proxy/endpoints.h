@@ -36,6 +36,7 @@ enum step endpoint_login_api(struct exchange *x);
 enum step endpoint_callback(struct exchange *x);
 enum step endpoint_sign_in(struct exchange *x);
 enum step endpoint_local_sign_in(struct exchange *x);
+enum step endpoint_oidc_callback(struct exchange *x);
 enum step endpoint_sign_out(struct exchange *x);
 enum step endpoint_signed_out(struct exchange *x);
 enum step endpoint_user_page(struct exchange *x);

@@ -40,6 +40,7 @@ static void exchange_finish(struct exchange *x)
 	list_remove(&x->in_worker);
 	stream_close(TAKE(x->upstream), STREAM_CLOSE_NORMAL);
 	session_unref(TAKE(x->session));
+	session_unref(TAKE(x->login_session));
 	snapshot_unref(TAKE(x->snapshot));
 	arena_done(&x->arena);
 	loop_free_later(x->worker->loop, x);

@@ -90,7 +90,8 @@ struct exchange {
 	const struct endpoint *endpoint; /* NULL for tunnels */
 	/* authenticate */
 	enum credential credential;
-	struct session *session; /* referenced; NULL: nobody */
+	struct session *session;       /* referenced; NULL: nobody */
+	struct session *login_session; /* of the login host's own cookie, for our own URLs there */
 	const char *
 		credential_problem; /* a credential was shown but is not good: "session-unknown", ... */
 	/* authorize */

@@ -8,22 +8,27 @@
 
 #include <stddef.h>
 
+#include "base/arena.h"
+#include "base/map.h"
 #include "config/config.h"
 #include "identity/oidc_client.h"
 
 #define IDP_ID_LEN 64
 
 struct idp {
-	char id[IDP_ID_LEN + 1]; /* opaque to clients; the same for the same settings, here and after a restart */
+	char id[IDP_ID_LEN +
+		1]; /* opaque to clients; the same for the same settings, here and after a restart */
 	struct oidc_client client; /* client.provider is NULL if none is configured */
 };
 
 struct idp_table {
-	struct idp *items; /* the first is the global one */
-	size_t count;
+	struct arena arena;
+	const struct idp *global;
+	struct map by_id; /* all of them */
 };
 
-void idp_table_init(struct idp_table *t, struct config *config);
+/* Borrows from the configuration. */
+void idp_table_init(struct idp_table *t, const struct config *config);
 void idp_table_done(struct idp_table *t);
 
 /* NULL if no provider has that id. */

@@ -29,16 +29,16 @@ struct loop;
 struct snapshot;
 
 enum idp_verb {
-	IDP_LEARN,  /* discovery only: afterwards idp_service_metadata() has it */
-	IDP_LOGIN,  /* code, redirect_uri, nonce, code_verifier: gives who and secrets */
-	IDP_RENEW,  /* old_who, secrets: refreshes and reads userinfo as far as they are due; gives who and secrets */
+	IDP_LEARN, /* discovery only: afterwards idp_service_metadata() has it */
+	IDP_LOGIN, /* code, redirect_uri, nonce, code_verifier: gives who and secrets */
+	IDP_RENEW, /* old_who, secrets: refreshes and reads userinfo as far as they are due; gives who and secrets */
 	IDP_REVOKE, /* secrets: tells the provider to forget the tokens, if it has a way to */
 	IDP_CHECK_ACCESS_TOKEN, /* token: asks userinfo whose it is; gives who */
 };
 
 enum idp_result {
 	IDP_DONE,
-	IDP_REFUSED,     /* for good: a code, grant or token that the provider does not take, an answer that is a lie */
+	IDP_REFUSED, /* for good: a code, grant or token that the provider does not take, an answer that is a lie */
 	IDP_UNAVAILABLE, /* for now: no answer, an error of the provider's own, or we are shutting down */
 };
 
@@ -58,7 +58,7 @@ struct idp_call {
 	void (*on_done)(struct idp_call *call);
 
 	enum idp_result result;
-	struct err error; /* a sentence; no secret in it */
+	struct err error;     /* a sentence; no secret in it */
 	struct identity *who; /* referenced */
 
 	struct idp_work *work; /* the service's */

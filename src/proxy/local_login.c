@@ -6,17 +6,16 @@
 #include "proxy/local_login.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/codec.h"
 #include "base/mem.h"
+#include "base/url.h"
 #include "identity/login_guard.h"
 #include "identity/password.h"
 #include "io/work.h"
-#include "proxy/authenticate.h"
 #include "proxy/login_cookies.h"
+#include "proxy/login_finish.h"
 #include "proxy/respond.h"
-#include "proxy/session_issue.h"
 #include "proxy/worker.h"
-#include "session/store.h"
 
 struct login_job {
 	struct exchange *x; /* NULL when the client has gone away */
@@ -69,25 +68,17 @@ static void cancel_job(void *arg)
 	work_cancel(job->work);
 }
 
-static void log_login(const struct login_job *job, const struct exchange *x, const char *message)
-{
-	struct log_line line;
-
-	log_begin(job->worker->shared.log, &line, LOG_INFO, "authenticate");
-	log_cstr(&line, "request-id", x->request_id);
-	log_cstr(&line, "email", job->email);
-	log_cstr(&line, "ip", job->ip);
-	log_end(&line, message);
-}
-
 static struct session *make_session(struct exchange *x, const struct local_user *user)
 {
 	int64_t now = clock_now_unix();
+	int64_t end = now + x->snapshot->config->cookie_expire_s;
 	struct session_facts facts = {
-		.idp_id = str_from(x->snapshot->idp_id),
+		.kind = SESSION_LOGIN,
+		.idp_id = str_from(x->snapshot->idps.global->id),
 		.who = local_user_identity(user),
 		.issued_unix = now,
-		.expires_unix = now + x->snapshot->config->cookie_expire_s,
+		.expires_unix = end,
+		.valid_until_unix = end,
 	};
 	struct session *session;
 
@@ -100,24 +91,14 @@ static struct session *make_session(struct exchange *x, const struct local_user 
 static enum step log_in(struct exchange *x, struct login_job *job, const struct local_user *user)
 {
 	struct session *session = make_session(x, user);
-	struct reply reply = { .status = 303 };
-	struct err e = { 0 };
-	struct str token;
-	int result = store_put_session(x->worker->shared.store, session, &e);
+	enum step step = login_finish(x, &(struct login_end){
+						 .session = session,
+						 .next = arena_copy(&x->arena, str_from(job->next)),
+						 .cleared = cleared_cookie(x, LOGIN_COOKIE_CSRF),
+					 });
 
-	if (result == 0)
-		result = session_issue_token(x, session, STR(""), STR(""), &token);
 	session_unref(session);
-	if (result < 0) {
-		log_error(job->worker->shared.log, LOG_ERROR, "authenticate", "session not stored",
-			  &e);
-		return respond_refusal(x, REFUSAL_OVERLOADED);
-	}
-	log_login(job, x, "logged in");
-	reply_header(&reply, STR("set-cookie"), login_cookie(x, STR(COOKIE_AUTHENTICATE), token));
-	reply_header(&reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_CSRF)));
-	reply_redirect(&reply, arena_copy(&x->arena, str_from(job->next)));
-	return reply_send(x, &reply);
+	return step;
 }
 
 static void on_checked(void *arg)
@@ -129,10 +110,15 @@ static void on_checked(void *arg)
 
 	settle(job, is_good);
 	if (is_good) {
-		exchange_resume(x, log_in(x, job, user));
+		enum step step;
+
+		x->pending = NULL;
+		step = log_in(x, job, user);
+		if (step != STEP_WAIT)
+			exchange_resume(x, step);
 		return;
 	}
-	log_login(job, x, "login refused");
+	login_log(x, str_from(job->email), "wrong e-mail or password");
 	exchange_resume(
 		x,
 		local_login_show_form(
@@ -161,6 +147,23 @@ static enum step start_job(struct exchange *x, const struct login_form *form, co
 	x->pending = job;
 	job->work = work_start(x->worker->loop, run_job, on_checked, free_job, job);
 	return STEP_WAIT;
+}
+
+enum step local_login_begin(struct exchange *x, struct str next)
+{
+	struct buf location = BUF_INIT(URL_MAX);
+	struct reply reply = { .status = 302 };
+	int result;
+
+	(void)buf_append_str(&location, STR("/.pomerium/local/sign_in?next="));
+	result = query_escape(&location, next);
+	if (result == 0)
+		reply_redirect(&reply, arena_copy(&x->arena, buf_view(&location)));
+	buf_done(&location);
+	if (result < 0)
+		return respond_error(x, 400, STR("This link is too long."));
+	reply_header(&reply, STR("set-cookie"), cleared_cookie(x, LOGIN_COOKIE_AUTHENTICATE));
+	return reply_send(x, &reply);
 }
 
 enum step local_login_check_password(struct exchange *x, const struct login_form *form)

@@ -15,6 +15,9 @@ struct login_form {
 	unsigned retry_after_s;
 };
 
+/* Sends the browser to our own login page; next: the sign-in URL it comes back to. */
+enum step local_login_begin(struct exchange *x, struct str next);
+
 /* The page with the form, keeping what was filled in but the password. */
 enum step local_login_show_form(struct exchange *x, int status, const struct login_form *form);
 

@@ -13,7 +13,6 @@
 #include "base/url.h"
 #include "http/cookie.h"
 #include "jose/mac.h"
-#include "proxy/authenticate.h"
 #include "proxy/endpoints.h"
 #include "proxy/local_login.h"
 #include "proxy/login_cookies.h"
@@ -61,7 +60,8 @@ static struct str csrf_token(struct exchange *x)
 	uint8_t bytes[CSRF_BYTES];
 	struct str token;
 
-	if (cookie_get(&x->request->headers, STR(COOKIE_CSRF), &token) && csrf_is_genuine(x, token))
+	if (cookie_get(&x->request->headers, login_cookie_name(x, LOGIN_COOKIE_CSRF), &token) &&
+	    csrf_is_genuine(x, token))
 		return token;
 	random_bytes(bytes, CSRF_RANDOM_BYTES);
 	csrf_mac(x, bytes, bytes + CSRF_RANDOM_BYTES);
@@ -148,7 +148,7 @@ static bool csrf_is_right(struct exchange *x, struct str csrf)
 	struct str cookie;
 
 	return csrf_is_genuine(x, csrf) &&
-	       cookie_get(&x->request->headers, STR(COOKIE_CSRF), &cookie) &&
+	       cookie_get(&x->request->headers, login_cookie_name(x, LOGIN_COOKIE_CSRF), &cookie) &&
 	       cookie.len == csrf.len && mem_equal_secret(cookie.at, csrf.at, csrf.len);
 }
 

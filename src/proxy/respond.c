@@ -58,6 +58,9 @@ static const struct refusal_row refusal_rows[] = {
 				       "You are allowed to use {what}, but its server did not answer in time." },
 	[REFUSAL_OVERLOADED] = { 503, FAMILY_DATA_PLANE, "overloaded", "overload", NULL,
 				 "The gateway has no room for this now: try again in a moment." },
+	[REFUSAL_STORE_AWAY] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
+				 "The gateway cannot reach its session store to see who you are: "
+				 "try again in a moment." },
 	[REFUSAL_INTERNAL] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
 			       "The gateway could not decide about this: its log says why." },
 };
@@ -269,16 +272,26 @@ static bool can_redirect(struct exchange *x)
 	return http_accept_prefers(accept, offered, ARRAY_LEN(offered)) <= 0;
 }
 
+static enum refusal refusal_of(const char *problem)
+{
+	if (!problem)
+		return REFUSAL_LOGIN_REQUIRED;
+	if (str_equal(str_from(problem), STR(PROBLEM_EXPIRED)))
+		return REFUSAL_SESSION_EXPIRED;
+	if (str_equal(str_from(problem), STR(PROBLEM_UNAVAILABLE)))
+		return REFUSAL_STORE_AWAY;
+	return REFUSAL_SESSION_UNKNOWN;
+}
+
 enum step respond_login(struct exchange *x)
 {
-	const char *problem = x->credential_problem;
-	enum refusal refusal = !problem ? REFUSAL_LOGIN_REQUIRED
-			       : str_equal(str_from(problem), STR("session-expired"))
-				       ? REFUSAL_SESSION_EXPIRED
-				       : REFUSAL_SESSION_UNKNOWN;
+	enum refusal refusal = refusal_of(x->credential_problem);
 	const struct refusal_row *row = &refusal_rows[refusal];
 	struct str location;
 
+	/* A login would not help, and the client would forget a token that may be good. */
+	if (refusal == REFUSAL_STORE_AWAY)
+		return respond_refusal(x, refusal);
 	if (!can_redirect(x))
 		return refuse(x, row, 401, STR(""));
 	if (sign_in_url_for_request(x, &location) < 0)

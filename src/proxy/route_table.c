@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "jose/mac.h"
+#include "proxy/idp.h"
 
 #define NAME_MAX_LEN (HOST_NAME_MAX_LEN + sizeof("[]:65535"))
 
@@ -28,9 +29,11 @@ static void make_id(struct route *route)
 	buf_done(&text);
 }
 
-static void route_init(struct route *route, const struct config_route *config)
+static void route_init(struct route *route, const struct config_route *config,
+		       const struct idp_table *idps)
 {
 	route->config = config;
+	route->idp = idp_of_route(idps, config);
 	route->policy = policy_new(config);
 	atomic_init(&route->next_target, 0);
 	for (size_t i = 0; i < config->target_count; i++)
@@ -48,19 +51,27 @@ static void add_host(struct route_table *t, struct route *route)
 
 	if (authority_parse(str_first(rest, str_find(rest, '/')), false, &gateway, NULL) < 0)
 		return;
-	_cleanup_(mem_freep) char *host = str_copy_lower(gateway.host);
+	_cleanup_(mem_freep) char *name = str_copy_lower(gateway.host);
+	struct route_host *host = map_get(&t->by_host, str_from(name));
 
-	(void)map_put(&t->by_host, str_from(host), route); /* any route of that host */
+	if (host) {
+		host->idp = host->idp == route->idp ? host->idp : NULL;
+		return;
+	}
+	host = mem_alloc(sizeof(*host));
+	host->idp = route->idp;
+	(void)map_put(&t->by_host, str_from(name), host); /* the first of that name */
 }
 
-void route_table_init(struct route_table *t, const struct config *config)
+void route_table_init(struct route_table *t, const struct config *config,
+		      const struct idp_table *idps)
 {
 	map_init(&t->by_name);
 	map_init(&t->by_host);
 	t->routes = mem_alloc_array(config->route_count, sizeof(*t->routes));
 	t->count = config->route_count;
 	for (size_t i = 0; i < t->count; i++) {
-		route_init(&t->routes[i], &config->routes[i]);
+		route_init(&t->routes[i], &config->routes[i], idps);
 		add_host(t, &t->routes[i]);
 		for (size_t k = 0; k < config->routes[i].name_count; k++) {
 			_cleanup_(mem_freep) char *name = str_copy_lower(
@@ -72,6 +83,12 @@ void route_table_init(struct route_table *t, const struct config *config)
 	}
 }
 
+static bool free_host(void *arg, struct str key, void *value)
+{
+	mem_free(value);
+	return true;
+}
+
 void route_table_done(struct route_table *t)
 {
 	for (size_t i = 0; i < t->count; i++)
@@ -79,6 +96,7 @@ void route_table_done(struct route_table *t)
 	mem_free(TAKE(t->routes));
 	t->count = 0;
 	map_done(&t->by_name);
+	map_visit(&t->by_host, free_host, NULL);
 	map_done(&t->by_host);
 }
 
@@ -100,7 +118,7 @@ struct route *route_table_find(const struct route_table *t, const struct authori
 	return route ? route : map_get(&t->by_name, str_of(name, host_len));
 }
 
-bool route_table_has_host(const struct route_table *t, struct str host)
+const struct route_host *route_table_find_host(const struct route_table *t, struct str host)
 {
 	_cleanup_(mem_freep) char *lower = str_copy_lower(host);
 

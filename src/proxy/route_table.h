@@ -21,29 +21,39 @@
 
 #define ROUTE_ID_LEN 16
 
+struct idp;
+struct idp_table;
+
 struct route {
 	const struct config_route *config; /* borrowed from the snapshot's configuration */
 	struct policy *policy;
+	const struct idp *idp;     /* who knows its users; of the same snapshot */
 	char id[ROUTE_ID_LEN + 1]; /* stable: depends on from and to only */
 	atomic_uint next_target;   /* the one thing that changes: weighted round robin */
 	unsigned total_weight;
+};
+
+/* A name under which clients reach the gateway. */
+struct route_host {
+	const struct idp *idp; /* the one common to all its routes; NULL: they differ */
 };
 
 struct route_table {
 	struct route *routes;
 	size_t count;
 	struct map by_name; /* "host:port" or "host", lower case */
-	struct map by_host; /* host without port, lower case */
+	struct map by_host; /* struct route_host by host without port, lower case */
 };
 
-void route_table_init(struct route_table *t, const struct config *config);
+void route_table_init(struct route_table *t, const struct config *config,
+		      const struct idp_table *idps);
 void route_table_done(struct route_table *t);
 
 /* target: a valid CONNECT target. NULL if no route has that name. */
 struct route *route_table_find(const struct route_table *t, const struct authority *target);
 
-/* Whether the gateway is reached under that host name, on whatever port. */
-bool route_table_has_host(const struct route_table *t, struct str host);
+/* NULL if the gateway is not reached under that host name. */
+const struct route_host *route_table_find_host(const struct route_table *t, struct str host);
 
 /* The next target in turn, by weight. */
 const struct config_target *route_next_target(struct route *route);

@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -15,21 +14,15 @@
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/signals.h"
+#include "proxy/control.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/worker.h"
-#include "session/store.h"
-
-#define HOUSEKEEPING_INTERVAL_MS 60000
 
 struct server {
-	struct worker_shared shared;
-	struct snapshot *snapshot;
-	struct worker **workers;
-	size_t worker_count;
-	struct loop *loop;
+	struct control control;
+	struct login_guard *guard;
 	struct signals *signals;
-	struct timer housekeeping;
 };
 
 static void say(const char *text)
@@ -97,23 +90,23 @@ static int load_snapshot(struct server *server, const char *path, struct err *e)
 	int result = config_load(path, &config, &report, e);
 
 	if (result == 0) {
-		server->shared.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED,
-					     config->log_level);
-		log_warnings(&report, server->shared.log);
+		server->control.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO),
+					      LOG_QUEUED, config->log_level);
+		log_warnings(&report, server->control.log);
 	} else if (report.count > 0) {
 		show_errors(&report, path, e);
 	}
 	report_done(&report);
 	if (result < 0)
 		return -1;
-	if (complete_secret(server->shared.log, "shared_secret", &config->has_shared_secret,
+	if (complete_secret(server->control.log, "shared_secret", &config->has_shared_secret,
 			    config->shared_secret, e) < 0 ||
-	    complete_secret(server->shared.log, "cookie_secret", &config->has_cookie_secret,
+	    complete_secret(server->control.log, "cookie_secret", &config->has_cookie_secret,
 			    config->cookie_secret, e) < 0) {
 		config_free(config);
 		return -1;
 	}
-	return snapshot_new(config, &server->snapshot, e);
+	return snapshot_new(config, &server->control.snapshot, e);
 }
 
 /* Every tunnel needs two descriptors: take what the system allows. */
@@ -144,19 +137,25 @@ static size_t count_processors(void)
 
 static int bind_workers(struct server *server, struct err *e)
 {
-	const struct config *config = server->snapshot->config;
+	const struct config *config = server->control.snapshot->config;
+	const struct worker_shared shared = {
+		.log = server->control.log,
+		.store = server->control.store,
+		.guard = server->guard,
+		.control = &server->control,
+	};
 	struct addr address = config->address;
 	size_t count = config->workers ? config->workers : count_processors();
 
 	if (addr_port(&address) != 0 && listener_check_free(&address, e) < 0)
 		return -1;
-	server->workers = mem_alloc_array(count, sizeof(struct worker *));
+	server->control.workers = mem_alloc_array(count, sizeof(struct worker *));
 	for (size_t i = 0; i < count; i++) {
-		struct worker *worker = worker_new(&server->shared, server->snapshot, &address, e);
+		struct worker *worker = worker_new(&shared, server->control.snapshot, &address, e);
 
 		if (!worker)
 			return -1;
-		server->workers[server->worker_count++] = worker;
+		server->control.workers[server->control.worker_count++] = worker;
 		/* The kernel chose the port of the first: the others join it. */
 		worker_address(worker, &address);
 	}
@@ -169,15 +168,15 @@ static int start_workers(struct server *server, struct err *e)
 	struct addr bound;
 	struct log_line line;
 
-	for (size_t i = 0; i < server->worker_count; i++)
-		if (worker_start(server->workers[i], e) < 0)
+	for (size_t i = 0; i < server->control.worker_count; i++)
+		if (worker_start(server->control.workers[i], e) < 0)
 			return -1;
-	worker_address(server->workers[0], &bound);
+	worker_address(server->control.workers[0], &bound);
 	addr_format(&bound, address);
-	log_begin(server->shared.log, &line, LOG_INFO, "proxy");
+	log_begin(server->control.log, &line, LOG_INFO, "proxy");
 	log_cstr(&line, "addr", address);
-	log_uint(&line, "workers", server->worker_count);
-	log_uint(&line, "routes", server->snapshot->routes.count);
+	log_uint(&line, "workers", server->control.worker_count);
+	log_uint(&line, "routes", server->control.snapshot->routes.count);
 	log_end(&line, "listening");
 	return 0;
 }
@@ -187,20 +186,12 @@ static void on_signal(void *arg, int number)
 	struct server *server = arg;
 
 	if (number == SIGHUP) {
-		log_message(server->shared.log, LOG_WARN, "proxy",
+		log_message(server->control.log, LOG_WARN, "proxy",
 			    "SIGHUP ignored: restart to read the configuration again");
 		return;
 	}
-	log_message(server->shared.log, LOG_INFO, "proxy", "shutting down");
-	loop_stop(server->loop);
-}
-
-static void keep_house(struct timer *timer)
-{
-	struct server *server = container_of(timer, struct server, housekeeping);
-
-	(void)store_purge(server->shared.store, clock_now_unix());
-	timer_start(timer, server->loop, clock_now_ms() + HOUSEKEEPING_INTERVAL_MS, keep_house);
+	log_message(server->control.log, LOG_INFO, "proxy", "shutting down");
+	loop_stop(server->control.loop);
 }
 
 static int server_start(struct server *server, const struct server_options *options, struct err *e)
@@ -211,35 +202,35 @@ static int server_start(struct server *server, const struct server_options *opti
 	forbid_core_files();
 	if (load_snapshot(server, options->config_path, e) < 0)
 		return -1;
-	log_begin(server->shared.log, &line, LOG_INFO, NULL);
+	log_begin(server->control.log, &line, LOG_INFO, NULL);
 	log_cstr(&line, "version", POMERIUM_VERSION);
 	log_end(&line, "cmd/pomerium");
 	raise_descriptor_limit();
-	server->shared.store = store_new_memory();
-	server->shared.guard = login_guard_new();
-	server->loop = loop_new();
-	server->signals = signals_open(server->loop, signal_numbers, on_signal, server);
+	server->guard = login_guard_new();
+	if (control_start(&server->control, e) < 0)
+		return -1;
+	server->signals = signals_open(server->control.loop, signal_numbers, on_signal, server);
 	if (bind_workers(server, e) < 0 || start_workers(server, e) < 0)
 		return -1;
-	keep_house(&server->housekeeping);
 	return 0;
 }
 
+/* Workers first, so that nobody asks; then who answers; then the mailboxes the answers went to. */
 static void server_done(struct server *server)
 {
-	for (size_t i = 0; i < server->worker_count; i++)
-		worker_free(server->workers[i]);
-	mem_free(server->workers);
-	timer_cancel(&server->housekeeping);
+	struct control *control = &server->control;
+
+	for (size_t i = 0; i < control->worker_count; i++)
+		worker_stop(control->workers[i]);
 	if (server->signals)
 		signals_close(server->signals);
-	if (server->loop)
-		loop_turn(server->loop, false);
-	loop_free(server->loop);
-	snapshot_unref(server->snapshot);
-	login_guard_free(server->shared.guard);
-	store_free(server->shared.store);
-	log_free(server->shared.log);
+	control_stop(control);
+	for (size_t i = 0; i < control->worker_count; i++)
+		worker_free(control->workers[i]);
+	mem_free(control->workers);
+	control_done(control);
+	login_guard_free(server->guard);
+	log_free(control->log);
 }
 
 int server_run(const struct server_options *options)
@@ -249,7 +240,7 @@ int server_run(const struct server_options *options)
 	int result = server_start(&server, options, &e);
 
 	if (result == 0)
-		loop_run(server.loop);
+		loop_run(server.control.loop);
 	server_done(&server);
 	if (result < 0)
 		say(e.text);

@@ -6,38 +6,35 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/url.h"
-#include "http/cookie.h"
 #include "jose/jws.h"
 #include "jose/seal.h"
-#include "proxy/authenticate.h"
 #include "proxy/endpoints.h"
+#include "proxy/idp.h"
+#include "proxy/local_login.h"
 #include "proxy/login_cookies.h"
+#include "proxy/oidc_login.h"
 #include "proxy/respond.h"
 #include "proxy/session_issue.h"
 #include "proxy/sign_in_url.h"
 
-/* The identity provider of this release is our own login page. */
-static enum step begin_login(struct exchange *x)
+/* protocol.md 3.4 step 3 */
+static enum step begin_login(struct exchange *x, const struct idp *idp)
 {
-	struct buf location = BUF_INIT(URL_MAX);
-	struct reply reply = { .status = 302 };
-	int result;
+	struct str next = arena_printf(&x->arena, "%.*s?%.*s", STR_FMT(x->request->path),
+				       STR_FMT(x->request->query));
 
-	if (x->snapshot->config->idp_provider == CONFIG_IDP_NONE)
+	if (!idp->client.provider)
 		return respond_error(
 			x, 500,
 			STR("This gateway has no identity provider: its operator has to set idp_provider."));
-	(void)buf_append_str(&location, STR("/.pomerium/local/sign_in?next="));
-	result = query_escape(&location,
-			      arena_printf(&x->arena, "%.*s?%.*s", STR_FMT(x->request->path),
-					   STR_FMT(x->request->query)));
-	if (result == 0)
-		reply_redirect(&reply, arena_copy(&x->arena, buf_view(&location)));
-	buf_done(&location);
-	if (result < 0)
-		return respond_error(x, 400, STR("This link is too long."));
-	reply_header(&reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_AUTHENTICATE)));
-	return reply_send(x, &reply);
+	switch (idp->client.provider->kind) {
+	case PROVIDER_LOCAL:
+		return local_login_begin(x, next);
+	case PROVIDER_OIDC:
+	case PROVIDER_GITHUB:
+		return oidc_login_begin(x, idp, next);
+	}
+	return respond_refusal(x, REFUSAL_INTERNAL);
 }
 
 static int seal_token(struct exchange *x, struct str token, struct str *ret_text)
@@ -116,7 +113,7 @@ static enum step deliver(struct exchange *x, struct session *session, const stru
 		return respond_error(x, 400, STR("This link is too long."));
 
 	reply_header(&reply, STR("set-cookie"),
-		     login_cookie(x, STR(COOKIE_AUTHENTICATE), own_token));
+		     login_cookie(x, LOGIN_COOKIE_AUTHENTICATE, own_token));
 	reply_redirect(&reply, location);
 	return reply_send(x, &reply);
 }
@@ -130,33 +127,35 @@ static bool is_script(const struct http_request *request)
 	       str_equal_nocase(with, STR("XmlHttpRequest"));
 }
 
+/* The provider the link asks for; NULL if it is not one of this configuration. */
+static const struct idp *wanted_idp(struct exchange *x, const struct query *params)
+{
+	struct str id;
+
+	if (!query_get(params, STR("pomerium_idp_id"), &id) || str_is_empty(id))
+		return x->snapshot->idps.global;
+	return idp_table_find(&x->snapshot->idps, id);
+}
+
 enum step endpoint_sign_in(struct exchange *x)
 {
 	struct err e = { 0 };
 	struct query params;
-	struct str idp_id;
-	struct str token;
-	struct session *session = NULL;
-	const char *problem;
-	enum step step;
+	const struct idp *idp;
 
 	if (verify_request_url(x, &params, &e) < 0)
 		return respond_error(
 			x, 400,
 			arena_printf(&x->arena,
 				     "This link is not valid: %s. Start the login again.", e.text));
-	if (query_get(&params, STR("pomerium_idp_id"), &idp_id) &&
-	    !str_equal(idp_id, str_from(x->snapshot->idp_id)))
+	idp = wanted_idp(x, &params);
+	if (!idp)
 		return respond_error(
 			x, 400,
 			STR("This link is for another identity provider. Start the login again."));
-	if (cookie_get(&x->request->headers, STR(COOKIE_AUTHENTICATE), &token))
-		session = authenticate_token(x, token, &problem);
-	if (!session && is_script(x->request))
+	if (x->login_session && str_equal(x->login_session->idp_id, str_from(idp->id)))
+		return deliver(x, x->login_session, &params);
+	if (is_script(x->request))
 		return respond_error(x, 401, STR("You have to log in."));
-	if (!session)
-		return begin_login(x);
-	step = deliver(x, session, &params);
-	session_unref(session);
-	return step;
+	return begin_login(x, idp);
 }

@@ -25,9 +25,25 @@ static struct str delivery_authority(const struct exchange *x)
 
 	if (is_on_authenticate_host(x) ||
 	    (authority_parse(x->facts.authority, false, &here, NULL) == 0 &&
-	     route_table_has_host(&x->snapshot->routes, here.host)))
+	     route_table_find_host(&x->snapshot->routes, here.host)))
 		return x->facts.authority;
 	return authenticate_authority(x);
+}
+
+/*
+ * protocol.md 2.2, but better: of a tunnel, its route's provider; else the one that all routes of the host have in common, so
+ * that a login asked for on a host counts on its routes.
+ */
+const struct idp *request_idp(const struct exchange *x)
+{
+	const struct route_host *host = NULL;
+	struct authority here;
+
+	if (x->route)
+		return x->route->idp;
+	if (authority_parse(x->facts.authority, false, &here, NULL) == 0)
+		host = route_table_find_host(&x->snapshot->routes, here.host);
+	return host && host->idp ? host->idp : x->snapshot->idps.global;
 }
 
 static int sign_base(struct exchange *x, struct str base, const struct query *params,
@@ -58,7 +74,7 @@ int sign_in_url_for_request(struct exchange *x, struct str *ret_url)
 	query_add(&params, STR("pomerium_redirect_uri"),
 		  arena_printf(&x->arena, "https://%.*s%.*s", STR_FMT(delivery_authority(x)),
 			       STR_FMT(x->facts.path)));
-	query_add(&params, STR("pomerium_idp_id"), str_from(x->snapshot->idp_id));
+	query_add(&params, STR("pomerium_idp_id"), str_from(request_idp(x)->id));
 	return sign_url(x, authenticate_authority(x), STR("/.pomerium/sign_in"), &params, ret_url);
 }
 
@@ -70,7 +86,7 @@ int sign_in_url_for_program(struct exchange *x, struct str redirect_uri, struct 
 	query_add(&params, STR("pomerium_callback_uri"),
 		  arena_printf(&x->arena, "https://%.*s/.pomerium/callback/?%.*s",
 			       STR_FMT(delivery_authority(x)), STR_FMT(raw_query)));
-	query_add(&params, STR("pomerium_idp_id"), str_from(x->snapshot->idp_id));
+	query_add(&params, STR("pomerium_idp_id"), str_from(request_idp(x)->id));
 	query_add(&params, STR("pomerium_programmatic"), STR("true"));
 	query_add(&params, STR("pomerium_redirect_uri"), redirect_uri);
 	return sign_url(x, authenticate_authority(x), STR("/.pomerium/sign_in"), &params, ret_url);

@@ -7,11 +7,15 @@
  * A signature alone would prove nothing, for anybody may ask for this page.
  */
 
+#include <stdio.h>
+
 #include "base/codec.h"
 #include "base/url.h"
-#include "http/cookie.h"
-#include "proxy/authenticate.h"
+#include "identity/oidc_request.h"
+#include "proxy/ask.h"
+#include "proxy/control.h"
 #include "proxy/endpoints.h"
+#include "proxy/idp.h"
 #include "proxy/login_cookies.h"
 #include "proxy/pages/page.h"
 #include "proxy/respond.h"
@@ -41,22 +45,10 @@ static void add_id(struct query *ids, struct str id)
 /* The sessions of both cookies: where the login is on the route's own host they may differ. */
 static void add_ids_of_cookies(struct exchange *x, struct query *ids)
 {
-	static const struct str names[] = { { COOKIE_SESSION, sizeof(COOKIE_SESSION) - 1 },
-					    { COOKIE_AUTHENTICATE,
-					      sizeof(COOKIE_AUTHENTICATE) - 1 } };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct session *session;
-		const char *problem;
-		struct str token;
-
-		if (!cookie_get(&x->request->headers, names[i], &token))
-			continue;
-		session = authenticate_token(x, token, &problem);
-		if (session)
-			add_id(ids, arena_copy(&x->arena, str_from(session->id)));
-		session_unref(session);
-	}
+	if (x->session && x->credential == CREDENTIAL_COOKIE)
+		add_id(ids, str_from(x->session->id));
+	if (x->login_session)
+		add_id(ids, str_from(x->login_session->id));
 }
 
 static void add_ids_of_query(const struct query *params, struct query *ids)
@@ -76,9 +68,10 @@ static bool has_all(const struct query *ids, const struct query *wanted)
 
 static void clear_cookies(struct exchange *x, struct reply *reply)
 {
-	reply_header(reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_SESSION)));
+	reply_header(reply, STR("set-cookie"), cleared_cookie(x, LOGIN_COOKIE_SESSION));
 	if (is_on_authenticate_host(x))
-		reply_header(reply, STR("set-cookie"), cleared_cookie(x, STR(COOKIE_AUTHENTICATE)));
+		reply_header(reply, STR("set-cookie"),
+			     cleared_cookie(x, LOGIN_COOKIE_AUTHENTICATE));
 }
 
 /* From a route's host to the authenticate host. */
@@ -118,15 +111,91 @@ static enum step ask_to_confirm(struct exchange *x, const struct query *ids)
 	return reply_send(x, &reply);
 }
 
-static enum step end_sessions(struct exchange *x, const struct query *ids)
+static enum step answer_signed_out(struct exchange *x, struct str location)
 {
 	struct reply reply = { .status = 302 };
+	struct str configured = x->snapshot->config->idp.sign_out_url;
 
-	for (size_t i = 0; i < ids->count; i++)
-		(void)store_delete_session(x->worker->shared.store, ids->items[i].value);
+	if (str_is_empty(location))
+		location = str_is_empty(configured) ? STR("/.pomerium/signed_out") : configured;
 	clear_cookies(x, &reply);
-	reply_redirect(&reply, STR("/.pomerium/signed_out"));
+	reply_redirect(&reply, location);
 	return reply_send(x, &reply);
+}
+
+/* Ends one after the other; where the provider ends a login, too, the browser goes there in the end. */
+struct ending {
+	struct query ids;
+	size_t next;
+	struct str location;
+};
+
+static enum step end_next(struct exchange *x, struct ending *ending);
+
+/* Tells the provider to forget the tokens, without waiting for it, and finds out where the browser has to go. */
+static void end_at_provider(struct exchange *x, struct ending *ending, struct store_item *item)
+{
+	const struct idp *idp = idp_table_find(&x->snapshot->idps, item->session->idp_id);
+	struct oidc_metadata *metadata;
+	struct str return_to = x->snapshot->config->idp.sign_out_url;
+	struct idp_ask *i;
+
+	if (!idp || !item->secrets)
+		return;
+	metadata = idp_service_metadata(x->worker->shared.control->idps, idp);
+	if (str_is_empty(return_to))
+		return_to = arena_printf(&x->arena, "https://%.*s/.pomerium/signed_out",
+					 STR_FMT(authenticate_authority(x)));
+	if (metadata)
+		ending->location = oidc_sign_out_url(&idp->client, metadata,
+						     item->secrets->id_token, return_to, &x->arena);
+	oidc_metadata_unref(metadata);
+	i = idp_ask_new(x, idp, IDP_REVOKE, NULL);
+	i->call.secrets = TAKE(item->secrets);
+	idp_ask_send(i, x->worker);
+}
+
+static enum step on_removed(struct ask *ask, struct exchange *x)
+{
+	struct store_ask *s = container_of(ask, struct store_ask, ask);
+	struct ending *ending = s->extra;
+
+	switch (s->call.result) {
+	case STORE_DONE:
+		end_at_provider(x, ending, &s->call.item);
+		return end_next(x, ending);
+	case STORE_ABSENT:
+		return end_next(x, ending);
+	case STORE_CONFLICT:
+	case STORE_FULL:
+	case STORE_UNAVAILABLE:
+		break;
+	}
+	return respond_refusal(x, REFUSAL_STORE_AWAY);
+}
+
+static enum step end_next(struct exchange *x, struct ending *ending)
+{
+	struct store_ask *s;
+	struct str id;
+
+	if (ending->next == ending->ids.count)
+		return answer_signed_out(x, ending->location);
+	id = ending->ids.items[ending->next++].value; /* one of ours: fits */
+	s = store_ask_new(on_removed);
+	s->call.verb = STORE_REMOVE;
+	s->call.kind = RECORD_SESSION;
+	(void)snprintf(s->call.key, sizeof(s->call.key), "%.*s", STR_FMT(id));
+	s->extra = ending;
+	return store_ask_start(s, x);
+}
+
+static enum step end_sessions(struct exchange *x, const struct query *ids)
+{
+	struct ending *ending = arena_alloc(&x->arena, sizeof(*ending));
+
+	ending->ids = *ids;
+	return end_next(x, ending);
 }
 
 enum step endpoint_sign_out(struct exchange *x)

@@ -1,22 +1,15 @@
 #include "proxy/snapshot.h"
 
 #include "base/buf.h"
-#include "base/codec.h"
 #include "base/mem.h"
-#include "jose/mac.h"
 
-/* Opaque to clients; the same after every restart. */
-static void make_idp_id(struct snapshot *s)
+static int make_signing_keys(struct snapshot *s, struct err *e)
 {
-	uint8_t digest[SHA256_SIZE];
-	struct buf text = BUF_INIT(2 * SHA256_SIZE);
+	struct str pem = s->config->assertion.signing_key_pem;
 
-	digest_sha256(s->config->idp_provider == CONFIG_IDP_LOCAL ? STR("idp:local")
-								  : STR("idp:none"),
-		      digest);
-	(void)hex_encode(&text, digest, sizeof(digest));
-	memcpy(s->idp_id, text.data, text.len);
-	buf_done(&text);
+	if (str_is_empty(pem))
+		return signing_keys_derive(s->shared_key, &s->signing_keys, e);
+	return signing_keys_parse(pem, &s->signing_keys, e) < 0 ? err_wrap(e, "signing_key") : 0;
 }
 
 static int make_users(struct snapshot *s, struct err *e)
@@ -94,6 +87,8 @@ static void find_authenticate_authority(struct snapshot *s)
 static void snapshot_free(struct snapshot *s)
 {
 	route_table_done(&s->routes);
+	idp_table_done(&s->idps);
+	signing_keys_unref(TAKE(s->signing_keys));
 	local_users_unref(TAKE(s->users));
 	tls_config_unref(TAKE(s->tls));
 	config_free(TAKE(s->config));
@@ -108,10 +103,10 @@ int snapshot_new(struct config *config, struct snapshot **ret, struct err *e)
 	s->config = config;
 	s->shared_key = str_of(config->shared_secret, sizeof(config->shared_secret));
 	s->cookie_key = str_of(config->cookie_secret, sizeof(config->cookie_secret));
-	make_idp_id(s);
+	idp_table_init(&s->idps, config);
 	find_authenticate_authority(s);
-	route_table_init(&s->routes, config);
-	if (make_users(s, e) < 0 || make_tls(s, e) < 0) {
+	route_table_init(&s->routes, config, &s->idps);
+	if (make_users(s, e) < 0 || make_signing_keys(s, e) < 0 || make_tls(s, e) < 0) {
 		snapshot_free(s);
 		return -1;
 	}

@@ -13,6 +13,8 @@
 #include "base/url.h"
 #include "config/config.h"
 #include "identity/local_users.h"
+#include "jose/signing_key.h"
+#include "proxy/idp.h"
 #include "proxy/route_table.h"
 #include "tls/tls_config.h"
 
@@ -24,7 +26,8 @@ struct snapshot {
 	struct route_table routes;
 	struct str shared_key; /* views into config */
 	struct str cookie_key;
-	char idp_id[2 * 32 + 1];
+	struct idp_table idps;
+	struct signing_keys *signing_keys; /* of identity assertions */
 	/* host[:port] of authenticate_service_url; empty: any host serves the login */
 	struct str authenticate_authority;
 };

@@ -4,12 +4,9 @@
 
 #include "base/clock.h"
 #include "base/codec.h"
-#include "http/cookie.h"
-#include "proxy/authenticate.h"
 #include "proxy/endpoints.h"
 #include "proxy/pages/page.h"
 #include "proxy/respond.h"
-#include "proxy/sign_in_url.h"
 
 static void add_fact(struct buf *page, const char *label, struct str value)
 {
@@ -38,28 +35,16 @@ static void add_facts(struct buf *page, const struct session *session)
 			     STR("</dl>\n<p><a href=\"/.pomerium/sign_out\">Log out</a></p>\n"));
 }
 
-/* On the authenticate host the browser may have only the cookie of the login itself. */
-static struct session *login_session(struct exchange *x)
-{
-	const char *problem;
-	struct str token;
-
-	if (!is_on_authenticate_host(x) ||
-	    !cookie_get(&x->request->headers, STR(COOKIE_AUTHENTICATE), &token))
-		return NULL;
-	return authenticate_token(x, token, &problem);
-}
-
 enum step endpoint_user_page(struct exchange *x)
 {
 	struct buf page = BUF_INIT(PAGE_MAX);
 	struct reply reply = { .status = 200 };
+	/* On the login host the browser may have only the cookie of the login itself. */
+	const struct session *session = x->session ? x->session : x->login_session;
 
-	if (!x->session)
-		x->session = login_session(x);
-	if (x->session) {
+	if (session) {
 		page_begin(&page, STR("You are logged in"));
-		add_facts(&page, x->session);
+		add_facts(&page, session);
 	} else {
 		page_begin(&page, STR("You are not logged in"));
 		page_paragraph(

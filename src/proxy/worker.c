@@ -21,8 +21,10 @@ struct worker_thread {
 	pthread_t id;
 	bool is_running;
 	struct listener *listener;
-	struct mailbox *mailbox;
-	struct mailbox_message stop; /* the only message so far */
+	struct stop_message {
+		struct mailbox_message message;
+		struct worker *worker;
+	} stop;
 };
 
 static void on_accept(void *arg, struct stream *stream, const struct addr *peer)
@@ -57,11 +59,10 @@ static void close_everything(struct worker *w)
 	}
 }
 
-static void on_message(void *arg, struct mailbox_message *message)
+static void deliver_stop(struct mailbox_message *message)
 {
-	struct worker *w = arg;
+	struct worker *w = container_of(message, struct stop_message, message)->worker;
 
-	(void)message;
 	close_everything(w);
 	loop_stop(w->loop);
 }
@@ -88,7 +89,7 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	w->thread = mem_alloc(sizeof(*w->thread));
 	list_init(&w->connections);
 	list_init(&w->exchanges);
-	w->thread->mailbox = mailbox_open(w->loop, on_message, w);
+	w->mailbox = mailbox_open(w->loop);
 	w->resolver = resolver_new(w->loop, e);
 	if (w->resolver)
 		w->thread->listener = listener_open(w->loop, address, true, &listener_events, w, e);
@@ -114,17 +115,27 @@ int worker_start(struct worker *w, struct err *e)
 	return 0;
 }
 
+void worker_stop(struct worker *w)
+{
+	struct stop_message *stop = &w->thread->stop;
+
+	if (w->thread->is_running) {
+		stop->message.deliver = deliver_stop;
+		stop->worker = w;
+		mailbox_post(w->mailbox, &stop->message);
+		(void)pthread_join(w->thread->id, NULL); /* cannot fail for a thread of ours */
+		w->thread->is_running = false;
+	} else if (w->thread->listener) {
+		close_everything(w);
+	}
+}
+
 void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	if (w->thread->is_running) {
-		mailbox_post(w->thread->mailbox, &w->thread->stop);
-		(void)pthread_join(w->thread->id, NULL); /* cannot fail for a thread of ours */
-	} else if (w->thread->listener) {
-		close_everything(w);
-	}
-	mailbox_close(TAKE(w->thread->mailbox), NULL);
+	worker_stop(w);
+	mailbox_close(TAKE(w->mailbox));
 	resolver_free(TAKE(w->resolver));
 	loop_turn(w->loop, false);
 	loop_free(TAKE(w->loop));

@@ -4,7 +4,7 @@
  * worker.h - one thread: a loop, its listener, its connections and exchanges
  *
  * Shares with the others only what the pointers below say: the log, the session store, the login guard (each with its
- * own locks) and the immutable snapshot.
+ * own locks), what control.h marks, and the immutable snapshot.
  *
  * Ownership  The server owns its workers. worker_new() and worker_free() run on the control thread, everything else
  *            on the worker's own.
@@ -21,9 +21,11 @@
 /* Password checks that may wait for a helper thread at once, per worker. */
 #define WORKER_PASSWORD_JOBS_MAX 16
 
+struct control;
 struct log;
 struct login_guard;
 struct loop;
+struct mailbox;
 struct resolver;
 struct store;
 struct worker;
@@ -33,16 +35,19 @@ struct worker_shared {
 	struct log *log;
 	struct store *store;
 	struct login_guard *guard;
+	struct control *control;
 };
 
 struct worker {
 	struct worker_shared shared;
 	struct loop *loop;
+	struct mailbox *mailbox; /* any thread may post until worker_free() */
 	struct resolver *resolver;
 	struct snapshot *snapshot; /* referenced */
 	struct list connections;
 	struct list exchanges;
 	size_t password_jobs;
+	size_t asks;                  /* exchanges, gone ones too, whose answer is not here yet */
 	struct worker_thread *thread; /* private */
 };
 
@@ -55,5 +60,8 @@ void worker_address(const struct worker *w, struct addr *ret);
 /* Lets it begin to accept: nothing is served before the last worker is bound. */
 int worker_start(struct worker *w, struct err *e);
 
-/* Closes everything with end reason "shutdown", waits for the thread and frees. NULL is ignored. */
+/* Closes everything with end reason "shutdown" and waits for the thread. */
+void worker_stop(struct worker *w);
+
+/* After worker_stop(), when nobody posts any more. NULL is ignored. */
 void worker_free(struct worker *w);

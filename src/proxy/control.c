@@ -1,0 +1,126 @@
+#include "proxy/control.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/fetch.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "proxy/idp_service.h"
+#include "proxy/keyring.h"
+#include "proxy/snapshot.h"
+#include "proxy/state_dir.h"
+#include "proxy/upkeep.h"
+#include "session/store.h"
+
+#define PATH_LEN_MAX 4096
+
+/* Where a file store is: in the directory that was configured, else in the state directory. */
+static int find_store_file(const struct config_storage *storage, struct buf *out, struct err *e)
+{
+	if (!str_is_empty(storage->connection))
+		(void)buf_append_str(out, storage->connection);
+	else if (state_dir_path(out, e) < 0)
+		return err_wrap(e, "databroker_storage_type is file");
+	if (buf_append_str(out, STR("/sessions.db")) < 0)
+		return err_set(e, ERR_LIMIT,
+			       "databroker_storage_connection_string: the path is too long");
+	return 0;
+}
+
+static void on_store_state(void *arg, const struct err *away)
+{
+	struct control *c = arg;
+
+	if (away)
+		log_error(c->log, LOG_ERROR, "store",
+			  "session store is away: known sessions go on, others are refused", away);
+	else
+		log_message(c->log, LOG_INFO, "store", "session store is available");
+}
+
+static int open_store(struct control *c, struct err *e)
+{
+	const struct config_storage *storage = &c->snapshot->config->storage;
+	struct store_options options = {
+		.type = STORE_MEMORY,
+		.shared_key = c->snapshot->shared_key,
+		.on_state = on_store_state,
+		.arg = c,
+	};
+	struct buf path = BUF_INIT(PATH_LEN_MAX);
+	int result = 0;
+
+	switch (storage->type) {
+	case CONFIG_STORAGE_MEMORY:
+		break;
+	case CONFIG_STORAGE_FILE:
+		options.type = STORE_FILE;
+		result = find_store_file(storage, &path, e);
+		options.where = buf_view(&path);
+		break;
+	case CONFIG_STORAGE_POSTGRES:
+		options.type = STORE_POSTGRES;
+		options.where = storage->connection;
+		break;
+	}
+	if (result == 0)
+		result = store_open(&options, &c->store, e);
+	buf_done(&path);
+	return result;
+}
+
+static struct snapshot *current_snapshot(void *arg)
+{
+	struct control *c = arg;
+
+	return snapshot_ref(c->snapshot);
+}
+
+int control_start(struct control *c, struct err *e)
+{
+	c->started_unix = clock_now_unix();
+	c->loop = loop_new();
+	c->mailbox = mailbox_open(c->loop);
+	if (open_store(c, e) < 0)
+		return -1;
+	c->fetcher = fetcher_new(
+		c->loop,
+		&(struct fetcher_options){
+			.extra_ca_pem = c->snapshot->config->certificate_authority_pem },
+		e);
+	if (!c->fetcher)
+		return -1;
+	c->keyring = keyring_new(c->loop, c->fetcher);
+	c->idps = idp_service_new(c->loop, c->fetcher, c->keyring);
+	c->upkeep = upkeep_new(&(struct upkeep_options){
+		.loop = c->loop,
+		.log = c->log,
+		.store = c->store,
+		.idps = c->idps,
+		.current = current_snapshot,
+		.arg = c,
+	});
+	return 0;
+}
+
+void control_stop(struct control *c)
+{
+	if (c->upkeep)
+		upkeep_stop(c->upkeep);
+	idp_service_free(TAKE(c->idps));
+	store_free(TAKE(c->store));
+}
+
+void control_done(struct control *c)
+{
+	upkeep_free(TAKE(c->upkeep));
+	keyring_free(TAKE(c->keyring));
+	fetcher_free(TAKE(c->fetcher));
+	mailbox_close(TAKE(c->mailbox));
+	if (c->loop)
+		loop_turn(c->loop, false);
+	loop_free(TAKE(c->loop));
+	snapshot_unref(TAKE(c->snapshot));
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+/*
+ * control.h - what the control thread keeps for everybody
+ *
+ * One thread beside the workers: signals, identity providers, the upkeep of sessions, the operator's socket, health checks.
+ * Workers reach it through its mailbox; what is marked may be called from any thread.
+ *
+ * Ownership  Part of the server (server.c), which outlives the workers.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct fetcher;
+struct idp_service;
+struct keyring;
+struct log;
+struct loop;
+struct mailbox;
+struct snapshot;
+struct store;
+struct upkeep;
+struct worker;
+
+struct control {
+	struct log *log;     /* any thread */
+	struct store *store; /* any thread */
+	struct loop *loop;
+	struct mailbox *mailbox; /* any thread may post */
+	struct fetcher *fetcher;
+	struct keyring *keyring;  /* any thread: keyring_find() */
+	struct idp_service *idps; /* any thread: idp_service_metadata() */
+	struct upkeep *upkeep;
+	struct snapshot *snapshot; /* the one in force; referenced */
+	struct worker **workers;   /* the server's */
+	size_t worker_count;
+	int64_t started_unix;
+};
+
+/* log and snapshot are set. Opens the store and everything else, on this thread. */
+int control_start(struct control *c, struct err *e);
+
+/*
+ * When the workers have stopped and before they are freed: everything that was asked of us is answered, into mailboxes that nobody
+ * reads any more.
+ */
+void control_stop(struct control *c);
+
+/* When the workers are freed. */
+void control_done(struct control *c);

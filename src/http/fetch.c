@@ -110,14 +110,13 @@ static void run(struct later *later)
 	struct fetcher *fetcher = container_of(later, struct fetcher, later);
 	struct fetch *f = NULL;
 
-	/* No more than there are now: a callback that starts what fails at once must not keep this going. */
+	/* No more than there are now: a callback that starts what fails at once must not keep this going. One that
+	 * frees the fetcher leaves empty lists. */
 	for (size_t count = fetcher->counts[FETCH_OVER]; count > 0; count--) {
 		f = first_in(fetcher, FETCH_OVER);
 		if (!f)
 			break;
 		deliver(f);
-		if (fetcher->is_closed)
-			return;
 	}
 	while (fetcher->counts[FETCH_ACTIVE] < FETCHES_MAX &&
 	       (f = first_in(fetcher, FETCH_WAITING)) != NULL)
@@ -285,7 +284,6 @@ void fetcher_free(struct fetcher *fetcher)
 	later_cancel(&fetcher->later);
 	fetch_env_done(&fetcher->env);
 	mem_free(TAKE(fetcher->unix_socket_path));
-	fetcher->is_closed = true;
 	/* it may be that run() is on the stack */
 	loop_free_later(fetcher->loop, fetcher);
 }

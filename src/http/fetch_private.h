@@ -47,7 +47,6 @@ struct fetcher {
 	size_t counts[FETCH_GONE];
 	struct fetch_env env;
 	char *unix_socket_path;
-	bool is_closed;
 };
 
 struct fetch {

@@ -25,6 +25,7 @@ static void answer_with_headers(struct http_peer_call *call)
 		{ STR("content-type"), STR("application/json; charset=utf-8") },
 		{ STR("cache-control"), STR("public, max-age=3600") },
 		{ STR("cache-control"), STR("max-age=60") },
+		{ STR("cache-control"), STR("max-age=120") },
 	};
 
 	(void)fetch_fixture_note(call);

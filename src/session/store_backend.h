@@ -7,8 +7,10 @@
  *
  * Threads    Everything is called on the store's own thread, one call at a time; calls may block for as long as
  *            STORE_BACKEND_TIMEOUT_MS says and then fail with the backend "away".
- * Errors     -1 means that the backend is away or broken, and e says why: the transaction is gone, backend_wait()
- *            will connect again. Everything a row can be otherwise is in enum store_result.
+ * Errors     -1 means that the backend is away or broken, and e says why: the transaction is gone, ops->wait() will
+ *            connect again. Until it has, calls may be tried all the same: what needs the lost connection fails at
+ *            once. Everything a row can be otherwise is in enum store_result.
+ * Limits     id and owner: STORE_KEY_MAX bytes of UTF-8 without NUL. body: STORE_BODY_MAX bytes, any of them.
  */
 
 #include <stdbool.h>
@@ -55,23 +57,34 @@ struct record_stamp {
 
 struct store_backend;
 
+/* They come from inside ops->wait() and ops->put(), and must not call the backend. */
 struct store_backend_events {
-	/* A row was changed (version) or deleted (0) by another process. */
+	/*
+	 * A row was changed (version) or deleted (0) by another process; or put() deleted it to make room, in a
+	 * transaction that may still fail. The stamp is gone after the call.
+	 */
 	void (*on_change)(void *arg, const struct record_stamp *stamp);
-	/* Changes may have been missed: what is remembered has to be compared, see ops->compare. */
+	/*
+	 * Changes may have been missed: what is remembered has to be compared, see ops->compare. Also after every
+	 * recovery, since a commit that failed may have happened.
+	 */
 	void (*on_gap)(void *arg);
 };
 
 struct store_backend_ops {
-	/* Work is done in transactions; commit is durable when it returns 0. */
+	/*
+	 * Changes (put, remove, claim, purge) are made in a transaction; commit is durable when it returns 0. What only
+	 * reads (get, list, compare, count) may be called in one, and sees its changes, or without.
+	 */
 	int (*begin)(struct store_backend *b, struct err *e);
 	int (*commit)(struct store_backend *b, struct err *e);
-	void (*rollback)(struct store_backend *b);
+	void (*rollback)(struct store_backend *b); /* nothing to do is fine */
 
 	/*
 	 * Inserts (expected_version 0: CONFLICT if the id is there) or replaces (CONFLICT unless it has that version,
-	 * ABSENT if it is gone); fills in record->version and ends a claim. A new session of a user who has
-	 * STORE_SESSIONS_PER_USER_MAX replaces his oldest, whose stamps go to on_change; FULL at records_max.
+	 * ABSENT if it is gone); fills in record->version and ends a claim. A new RECORD_SESSION of an owner who has
+	 * STORE_SESSIONS_PER_USER_MAX replaces the one with the smallest created_unix (then version), whose stamp goes to
+	 * on_change; FULL if there are records_max rows of all kinds, after that. Nothing is changed unless DONE.
 	 */
 	int (*put)(struct store_backend *b, struct record *record, uint64_t expected_version,
 		   enum store_result *ret, struct err *e);
@@ -82,15 +95,17 @@ struct store_backend_ops {
 	int (*remove)(struct store_backend *b, enum record_kind kind, struct str id,
 		      struct arena *arena, struct record *ret_record, enum store_result *ret,
 		      struct err *e);
+	/* Bytewise in the order of ids, whatever the database takes for one. */
 	int (*list)(struct store_backend *b, const struct record_filter *filter,
 		    struct arena *arena, struct record_list *ret, struct err *e);
 	/*
-	 * Sessions with due_unix <= now that nobody has claimed: they are claimed until until_unix, by this caller alone
-	 * among all processes. The version does not change.
+	 * RECORD_SESSIONs with 0 < due_unix <= now whose claim, if any, ended at or before now: they are claimed until
+	 * until_unix, by this caller alone among all processes. Those due longest come first. The version does not
+	 * change, and nobody is told.
 	 */
 	int (*claim)(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,
 		     struct arena *arena, struct record_list *ret, struct err *e);
-	/* Deletes at most limit expired rows and gives their stamps (version 0). */
+	/* Deletes at most limit rows with 0 < expires_unix <= now, and gives kind and id of each, with version 0. */
 	int (*purge)(struct store_backend *b, int64_t now_unix, size_t limit, struct arena *arena,
 		     struct record_list *ret, struct err *e);
 	/* Sets the version of every stamp to the row's, 0 if it is gone. */
@@ -99,8 +114,9 @@ struct store_backend_ops {
 	int (*count)(struct store_backend *b, enum record_kind kind, uint64_t *ret, struct err *e);
 
 	/*
-	 * Waits until wake_fd is readable or timeout_ms are over (negative: for ever), delivering events meanwhile, and
-	 * connecting again after a failure (with a pause that grows up to 1 second). -1: still away.
+	 * Waits until wake_fd is readable or timeout_ms are over (negative: for ever), delivering events, and
+	 * connecting again after a failure (with a pause that grows up to 1 second). Returns early when it has
+	 * delivered an event, when the backend was lost, and when it is back. Does not read wake_fd. -1: away.
 	 */
 	int (*wait)(struct store_backend *b, int wake_fd, int timeout_ms, struct err *e);
 	void (*close)(struct store_backend *b);
@@ -108,9 +124,9 @@ struct store_backend_ops {
 
 struct store_backend {
 	const struct store_backend_ops *ops;
-	const struct store_backend_events *events;
+	const struct store_backend_events *events; /* the user's, like arg; NULL: nobody listens */
 	void *arg;
-	size_t records_max;
+	size_t records_max;      /* STORE_RECORDS_MAX unless the user sets another */
 	uint64_t server_version; /* random, kept with the rows; below 2^63 */
 };
 

@@ -25,7 +25,7 @@ struct device_login {
 	char user_code[DEVICE_USER_CODE_LEN + 1];
 	enum device_state state;
 	char session_id[UUID_TEXT_LEN + 1]; /* whose token the machine gets; "" unless approved */
-	struct str client_name;             /* printable, cut; belongs to the login, like what follows */
+	struct str client_name; /* printable, cut; belongs to the login, like what follows */
 	struct str client_address;
 	struct str authority; /* the host the machine asked: the audience of its token */
 	int64_t created_unix;

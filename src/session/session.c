@@ -4,6 +4,8 @@
 
 #include "session/session.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 #include "base/ref.h"
 
@@ -11,6 +13,7 @@ struct session_object {
 	struct session session;
 	struct ref ref;
 	char *idp_id;
+	char *description;
 };
 
 static struct session_object *object_of(struct session *s)
@@ -24,15 +27,25 @@ struct session *session_new(const struct session_facts *facts)
 
 	object->ref = REF_INIT;
 	object->idp_id = str_copy(facts->idp_id);
+	object->description = str_copy(facts->description);
 	object->session = (struct session){
+		.kind = facts->kind,
 		.idp_id = str_of(object->idp_id, facts->idp_id.len),
+		.description = str_of(object->description, facts->description.len),
 		.who = identity_ref(facts->who),
 		.issued_unix = facts->issued_unix,
 		.expires_unix = facts->expires_unix,
+		.valid_until_unix = facts->valid_until_unix,
+		.record_version = facts->record_version,
 	};
 	memcpy(object->session.credential_tag, facts->credential_tag,
 	       sizeof(facts->credential_tag));
-	random_uuid(object->session.id);
+	if (str_is_empty(facts->id)) {
+		random_uuid(object->session.id);
+	} else {
+		assert(facts->id.len < sizeof(object->session.id));
+		memcpy(object->session.id, facts->id.at, facts->id.len);
+	}
 	return &object->session;
 }
 
@@ -53,10 +66,11 @@ void session_unref(struct session *s)
 		return;
 	identity_unref(s->who);
 	mem_free(object->idp_id);
+	mem_free(object->description);
 	mem_free(object);
 }
 
 bool session_is_expired(const struct session *s, int64_t now_unix)
 {
-	return now_unix >= s->expires_unix;
+	return s->valid_until_unix != 0 && now_unix >= s->valid_until_unix;
 }

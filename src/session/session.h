@@ -31,10 +31,11 @@ struct session {
 	struct str description; /* of a service account */
 	struct identity *who;
 	int64_t issued_unix;
-	int64_t expires_unix; /* the absolute end; 0: never */
+	int64_t expires_unix;     /* the absolute end; 0: never */
 	int64_t valid_until_unix; /* not after expires_unix: earlier if the provider's word runs out and cannot be renewed; 0: never */
-	uint64_t record_version; /* given by the store */
-	uint8_t credential_tag[SESSION_TAG_SIZE]; /* local_user_credential_tag() at the time of the login */
+	uint64_t record_version;  /* given by the store */
+	uint8_t credential_tag
+		[SESSION_TAG_SIZE]; /* local_user_credential_tag() at the time of the login */
 };
 
 struct session_facts {

@@ -13,10 +13,11 @@
 
 #include "base/str.h"
 
-#define REFRESH_BEFORE_S      60 /* before the earlier end of access token and id_token */
-#define REFRESH_INTERVAL_S    10 /* not more often */
-#define USERINFO_INTERVAL_S   600
-#define UPKEEP_RETRY_MAX_S    60 /* after temporary errors: doubled from REFRESH_INTERVAL_S up to this */
+#define REFRESH_BEFORE_S    60 /* before the earlier end of access token and id_token */
+#define REFRESH_INTERVAL_S  10 /* not more often */
+#define USERINFO_INTERVAL_S 600
+#define UPKEEP_RETRY_MAX_S                                                                         \
+	60 /* after temporary errors: doubled from REFRESH_INTERVAL_S up to this */
 
 struct session_secrets {
 	struct str access_token;

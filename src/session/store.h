@@ -41,8 +41,8 @@ enum record_kind {
 
 enum store_result {
 	STORE_DONE,
-	STORE_ABSENT,      /* there is no such record: for certain */
-	STORE_CONFLICT,    /* it was changed meanwhile, or exists already */
+	STORE_ABSENT,   /* there is no such record: for certain */
+	STORE_CONFLICT, /* it was changed meanwhile, or exists already */
 	STORE_FULL,
 	STORE_UNAVAILABLE, /* nothing is known: the database is away, or the store closes */
 };
@@ -57,12 +57,12 @@ struct store_item {
 void store_item_done(struct store_item *item);
 
 enum store_verb {
-	STORE_PUT,    /* item; replaces the record of that version, or a new one where expected_version is 0 */
+	STORE_PUT, /* item; replaces the record of that version, or a new one where expected_version is 0 */
 	STORE_GET,    /* kind, key: gives item */
 	STORE_REMOVE, /* kind, key: gives the item that was */
-	STORE_LIST,   /* kind, owner ("": all), key (after this id; "": from the start): gives found, has_more */
-	STORE_CLAIM,  /* now_unix: gives found, sessions whose upkeep is due, claimed for STORE_CLAIM_S */
-	STORE_PURGE,  /* now_unix: drops what has expired */
+	STORE_LIST, /* kind, owner ("": all), key (after this id; "": from the start): gives found, has_more */
+	STORE_CLAIM, /* now_unix: gives found, sessions whose upkeep is due, claimed for STORE_CLAIM_S */
+	STORE_PURGE, /* now_unix: drops what has expired */
 };
 
 #define STORE_CLAIM_S   60
@@ -95,10 +95,11 @@ struct store;
 
 struct store_options {
 	enum store_type type;
-	struct str where;       /* path of the file; connection string */
-	struct str shared_key;  /* what is secret in a record is sealed under a key derived from it */
-	size_t records_max;     /* 0: STORE_RECORDS_MAX */
-	size_t index_max;       /* 0: STORE_INDEX_MAX */
+	struct str where; /* path of the file; connection string */
+	struct str
+		shared_key; /* what is secret in a record is sealed under a key derived from it */
+	size_t records_max; /* 0: STORE_RECORDS_MAX */
+	size_t index_max;   /* 0: STORE_INDEX_MAX */
 	/* A session or service account changed or is gone, here or elsewhere; each may be NULL. */
 	void (*on_change)(void *arg, const char *id);
 	/* The store became available, or is away and why. */
@@ -131,4 +132,4 @@ struct session *store_find(struct store *store, struct str id);
 bool store_is_available(struct store *store, struct err *e);
 
 /* How many sessions the index remembers, for metrics and tests. */
-size_t store_index_count(struct store *store);
+size_t store_index_size(struct store *store);

@@ -13,6 +13,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "base/buf.h"
+#include "base/mem.h"
+
 static void digest(const EVP_MD *kind, struct str data, uint8_t *out, unsigned size)
 {
 	unsigned made = 0;
@@ -52,4 +55,28 @@ void hmac_sha256(struct str key, struct str data, uint8_t out[HMAC_SHA256_SIZE])
 void hmac_sha512_256(struct str key, struct str data, uint8_t out[HMAC_SHA512_256_SIZE])
 {
 	hmac(EVP_sha512_256(), key, data, out, HMAC_SHA512_256_SIZE);
+}
+
+void hkdf_sha256(struct str key, struct str info, uint8_t *out, size_t out_len)
+{
+	_cleanup_(buf_done_secret) struct buf block = BUF_INIT(HMAC_SHA256_SIZE + info.len + 1);
+	uint8_t extracted[HMAC_SHA256_SIZE];
+	uint8_t expanded[HMAC_SHA256_SIZE];
+
+	assert(out_len <= 255u * HMAC_SHA256_SIZE);
+	/* No salt is one of zeros, and so is the empty key, filled up. */
+	hmac_sha256(STR(""), key, extracted);
+	for (size_t done = 0, count = 1; done < out_len; done += HMAC_SHA256_SIZE, count++) {
+		size_t left = out_len - done;
+
+		/* The maximum of block is the sum of these. */
+		(void)buf_append_str(&block, info);
+		(void)buf_append_char(&block, (char)count);
+		hmac_sha256(str_of(extracted, sizeof(extracted)), buf_view(&block), expanded);
+		memcpy(out + done, expanded, left < HMAC_SHA256_SIZE ? left : HMAC_SHA256_SIZE);
+		buf_truncate(&block, 0);
+		(void)buf_append(&block, expanded, sizeof(expanded));
+	}
+	mem_wipe(extracted, sizeof(extracted));
+	mem_wipe(expanded, sizeof(expanded));
 }

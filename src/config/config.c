@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config_idp.h"
+#include "config/config_parts.h"
 #include "config/key_files.h"
 #include "config/options.h"
 #include "config/routes.h"
@@ -79,29 +81,9 @@ static void load_authenticate_url(struct build *b)
 							   STR_FMT(url.authority.text));
 }
 
-static void load_idp_provider(struct build *b)
+static void load_idp(struct build *b)
 {
-	static const char *const others[] = { "apple",  "auth0",  "azure",    "cognito",
-					      "github", "gitlab", "google",   "hosted",
-					      "oidc",   "okta",   "onelogin", "ping" };
-	const struct text_value *value = &b->options.idp_provider;
-	struct value_path path = { .key = STR("idp_provider") };
-
-	if (str_is_empty(value->text))
-		return;
-	if (str_equal(value->text, STR("local"))) {
-		b->config->idp_provider = CONFIG_IDP_LOCAL;
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		if (!str_equal(value->text, str_from(others[i])))
-			continue;
-		loader_value_error(&b->loader, &path, value->at,
-				   "\"%s\" is not supported yet (local is)", others[i]);
-		return;
-	}
-	loader_value_error(&b->loader, &path, value->at,
-			   "\"%.*s\" is not an identity provider (local is)", STR_FMT(value->text));
+	idp_load(&b->loader, &b->options, b->config);
 }
 
 static void load_users_file(struct build *b, struct users *users)
@@ -140,7 +122,7 @@ static void load_users(struct build *b)
 		config->user_count = users.count;
 	}
 	if (config->idp_provider == CONFIG_IDP_LOCAL && !users.count)
-		loader_value_warning(&b->loader, &provider, b->options.idp_provider.at,
+		loader_value_warning(&b->loader, &provider, b->options.idp.provider.at,
 				     "there are no users in local_users or local_users_file");
 	users_done(&users);
 }
@@ -191,7 +173,7 @@ static void load_redirect_whitelist(struct build *b)
 static void build_config(struct build *b, const struct yaml_node *root)
 {
 	static void (*const steps[])(struct build *) = {
-		load_address, load_workers,       load_authenticate_url,   load_idp_provider,
+		load_address, load_workers,       load_authenticate_url,   load_idp,
 		load_users,   load_cookie_expire, load_redirect_whitelist, load_log_level,
 	};
 
@@ -201,6 +183,12 @@ static void build_config(struct build *b, const struct yaml_node *root)
 		steps[i](b);
 	secrets_load(&b->loader, &b->options, b->config);
 	certificates_load(&b->loader, &b->options, b->config);
+	b->config->certificate_authority_pem = authority_load(&b->loader, &b->options, b->config);
+	b->config->assertion.signing_key_pem = signing_key_load(&b->loader, &b->options, b->config);
+	b->config->assertion.has_endpoint = b->options.flags.pomerium_jwt_endpoint.is_true;
+	cookies_load(&b->loader, &b->options, b->config);
+	storage_load(&b->loader, &b->options, b->config);
+	operator_load(&b->loader, &b->options, b->config);
 	routes_load(&b->loader, &b->options, b->config);
 }
 

@@ -235,3 +235,49 @@ void certificates_load(struct loader *l, const struct options *options, struct c
 		load_pair(l, &pair, config);
 	}
 }
+
+struct str secret_text_load(struct loader *l, const struct secret_text *source,
+			    struct config *config)
+{
+	struct value_path file_path = { .key = str_from(source->file_key) };
+	struct buf text = BUF_INIT(KEY_FILE_MAX);
+
+	if (str_is_empty(source->file->text)) {
+		if (buf_append_str(&text, source->text->text) < 0) {
+			struct value_path path = { .key = str_from(source->key) };
+
+			loader_value_error(l, &path, source->text->at, "is too long");
+		}
+		return keep_secret(config, &text);
+	}
+	(void)read_file(l, &file_path, source->file, &text); /* reported */
+	buf_truncate(&text, without_newlines(buf_view(&text)).len);
+	return keep_secret(config, &text);
+}
+
+struct str authority_load(struct loader *l, const struct options *options, struct config *config)
+{
+	struct value_path path = { .key = STR("certificate_authority") };
+	struct value_path file_path = { .key = STR("certificate_authority_file") };
+
+	if (!str_is_empty(options->certificate_authority.text))
+		return decode_pem(l, &path, &options->certificate_authority, config);
+	if (!str_is_empty(options->certificate_authority_file.text))
+		return read_pem_file(l, &file_path, &options->certificate_authority_file, config);
+	return (struct str){ 0 };
+}
+
+struct str signing_key_load(struct loader *l, const struct options *options, struct config *config)
+{
+	const struct secret_text source = { "signing_key", &options->signing_key,
+					    "signing_key_file", &options->signing_key_file };
+	struct value_path path = { .key = STR("signing_key") };
+	struct text_value value = { .at = value_is_set(options->signing_key_file.at)
+						  ? options->signing_key_file.at
+						  : options->signing_key.at };
+
+	value.text = str_trim(secret_text_load(l, &source, config));
+	if (str_is_empty(value.text) || str_starts_with(value.text, STR("-----")))
+		return value.text;
+	return decode_pem(l, &path, &value, config);
+}

@@ -25,3 +25,20 @@ void secrets_load(struct loader *l, const struct options *options, struct config
 
 /* All pairs, as PEM text. Whether they fit is for others to find out. */
 void certificates_load(struct loader *l, const struct options *options, struct config *config);
+
+/* A secret text: the file's, without the newline at its end, wins over the inline one. Empty if neither is set. */
+struct secret_text {
+	const char *key;
+	const struct text_value *text;
+	const char *file_key;
+	const struct text_value *file;
+};
+
+struct str secret_text_load(struct loader *l, const struct secret_text *source,
+			    struct config *config);
+
+/* certificate_authority(_file): PEM text. */
+struct str authority_load(struct loader *l, const struct options *options, struct config *config);
+
+/* signing_key(_file): PEM text, also of base64 of it. */
+struct str signing_key_load(struct loader *l, const struct options *options, struct config *config);

@@ -53,8 +53,10 @@ static const struct setting route_settings[] = {
 	KNOWN("idle_timeout", DURATION, LATER, "0", "cut a silent tunnel"),
 	KNOWN("idp_access_token_allowed_audiences", LIST, LATER, NULL,
 	      "audiences of access tokens"),
-	KNOWN("idp_client_id", TEXT, REFUSED, NULL, "OAuth client of this route"),
-	KNOWN("idp_client_secret", TEXT, REFUSED, NULL, "OAuth client of this route"),
+	READ("idp_client_id", TEXT, struct route_options, idp_client_id, NULL,
+	     "our name at the identity provider, for this route"),
+	READ("idp_client_secret", TEXT, struct route_options, idp_client_secret, NULL,
+	     "our password at the identity provider, for this route"),
 	KNOWN("jwt_issuer_format", TEXT, NO_EFFECT, NULL, "iss of the identity assertion"),
 	KNOWN("kubernetes_service_account_token", TEXT, LATER, NULL, "Kubernetes"),
 	KNOWN("kubernetes_service_account_token_file", TEXT, LATER, NULL, "Kubernetes"),
@@ -159,8 +161,11 @@ static const struct setting runtime_flags[] = {
 	      "a name without port stands for all ports"),
 	KNOWN("mcp", BOOL, LATER, "true", "MCP"),
 	KNOWN("mcp_dynamic_client_registration", BOOL, LATER, "false", "MCP"),
-	KNOWN("pomerium_jwt_endpoint", BOOL, LATER, "false", "identity assertion"),
-	KNOWN("refresh_session_at_id_token_expiration", BOOL, LATER, "true", "sessions"),
+	READ("pomerium_jwt_endpoint", BOOL, struct flag_options, pomerium_jwt_endpoint, "false",
+	     "serve the identity assertion at /.pomerium/jwt"),
+	READ("refresh_session_at_id_token_expiration", BOOL, struct flag_options,
+	     refresh_session_at_id_token_expiration, "true",
+	     "renew a session before its id_token ends, too"),
 	KNOWN("routes_portal", BOOL, LATER, "true", "list of routes"),
 	KNOWN("set_envoy_concurrency_to_go_max_procs", BOOL, LATER, "true", "threads"),
 	KNOWN("ssh_allow_direct_tcpip", BOOL, LATER, "false", "SSH"),
@@ -168,8 +173,9 @@ static const struct setting runtime_flags[] = {
 	KNOWN("ssh_upstream_tunnel", BOOL, LATER, "false", "SSH"),
 };
 
-/* None is read in this release: the rows tell what asking for something else than the default means. */
+/* Of those that are not read, the rows tell what asking for something else than the default means. */
 const struct schema runtime_flags_schema = {
 	.settings = runtime_flags,
 	.count = ARRAY_LEN(runtime_flags),
+	.record_size = sizeof(struct flag_options),
 };

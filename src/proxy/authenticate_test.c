@@ -194,7 +194,8 @@ static void test_expiry(void **state)
 	expect_token(f, token, NULL);
 	clock_fake_set_unix(FIXTURE_NOW + 100);
 	expect_token(f, token, "session-expired");
-	(void)store_purge(f->worker.shared.store, clock_now_unix());
+	store_run(f->worker.shared.store,
+		  &(struct store_call){ .verb = STORE_PURGE, .now_unix = clock_now_unix() });
 	expect_token(f, token, "session-unknown");
 	mem_free_secret(token);
 	session_unref(session);
@@ -206,7 +207,7 @@ static void test_deleted(void **state)
 	struct session *session = exchange_fixture_session(f, "alice@example.com", 100);
 	char *token = exchange_fixture_token(f, session);
 
-	assert_true(store_delete_session(f->worker.shared.store, str_from(session->id)));
+	assert_true(exchange_fixture_forget(f, session->id));
 	expect_token(f, token, "session-unknown");
 	mem_free_secret(token);
 	session_unref(session);

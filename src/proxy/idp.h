@@ -23,7 +23,7 @@ struct idp {
 
 struct idp_table {
 	struct arena arena;
-	const struct idp *global;
+	struct idp *global;
 	struct map by_id; /* all of them */
 };
 

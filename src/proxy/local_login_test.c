@@ -51,7 +51,7 @@ static void test_tries(void **state)
 		if (l->f.status != row->status)
 			fail_msg("%s: %d", row->email, l->f.status);
 		sessions += row->status == 303;
-		assert_int_equal(store_session_count(l->f.worker.shared.store), sessions);
+		assert_int_equal(store_index_size(l->f.worker.shared.store), sessions);
 		assert_false(exchange_fixture_body_has(&l->f, FIXTURE_PASSWORD));
 		assert_int_equal(
 			row->status == 401,
@@ -182,7 +182,7 @@ static void test_guessing(void **state)
 	login_fixture_try(l, "alice@example.com", FIXTURE_PASSWORD);
 	wait_s = retry_after(l);
 	assert_in_range(wait_s, 1, LOGIN_GUARD_DELAY_MAX_S);
-	assert_int_equal(store_session_count(l->f.worker.shared.store), 0);
+	assert_int_equal(store_index_size(l->f.worker.shared.store), 0);
 	clock_fake_set_unix(FIXTURE_NOW + wait_s);
 	login_fixture_try(l, "alice@example.com", FIXTURE_PASSWORD);
 	assert_int_equal(l->f.status, 303);
@@ -215,7 +215,7 @@ static void test_gone_while_hashing(void **state)
 		       "\"downstream_remote_disconnect\",\"end-reason\":\"client-closed\""));
 	for (int i = 1; i < LOGIN_GUARD_FREE_TRIES; i++)
 		abort_while_hashing(l, "guess");
-	assert_int_equal(store_session_count(l->f.worker.shared.store), 0);
+	assert_int_equal(store_index_size(l->f.worker.shared.store), 0);
 	login_fixture_try(l, "alice@example.com", FIXTURE_PASSWORD);
 	(void)retry_after(l);
 }
@@ -269,8 +269,7 @@ static void test_store_is_full(void **state)
 {
 	struct login_fixture *l = *state;
 
-	store_free(l->f.worker.shared.store);
-	l->f.worker.shared.store = store_new_memory_limited(1);
+	exchange_fixture_limit_store(&l->f, 1);
 	login_fixture_try(l, "alice@example.com", FIXTURE_PASSWORD);
 	assert_int_equal(l->f.status, 303);
 	login_fixture_try(l, "bob@example.com", FIXTURE_PASSWORD);

@@ -74,7 +74,7 @@ static void expect_refused_form(struct login_fixture *l, const struct login_form
 	login_fixture_post(l, form);
 	assert_int_equal(l->f.status, 400);
 	assert_true(str_is_empty(exchange_fixture_header(&l->f, "set-cookie")));
-	assert_int_equal(store_session_count(l->f.worker.shared.store), 0);
+	assert_int_equal(store_index_size(l->f.worker.shared.store), 0);
 	assert_null(strstr(exchange_fixture_log(&l->f), "\"logged in\""));
 }
 
@@ -268,7 +268,7 @@ static void test_email_with_nul(void **state)
 	assert_int_equal(post_with(l, "", "alice@example.com%00"), 400);
 	assert_int_equal(post_with(l, "", "alice@example.com%00x"), 400);
 	assert_int_equal(post_with(l, "", "%00"), 400);
-	assert_int_equal(store_session_count(l->f.worker.shared.store), 0);
+	assert_int_equal(store_index_size(l->f.worker.shared.store), 0);
 }
 
 int main(void)

@@ -33,7 +33,7 @@ static int setup(void **state)
 
 	j->vectors = vectors_load("login_flow.json");
 	exchange_fixture_init(&j->f, FIXTURE_SETTINGS);
-	memcpy(j->f.worker.snapshot->idp_id, "7EXAMPLEidpIdentifierOpaqueToClients01", 39);
+	exchange_fixture_set_idp_id(&j->f, "7EXAMPLEidpIdentifierOpaqueToClients01");
 	*state = j;
 	return 0;
 }

@@ -40,7 +40,7 @@ static int setup(void **state)
 	struct exchange_fixture *f = mem_alloc(sizeof(*f));
 
 	exchange_fixture_init(f, FIXTURE_SETTINGS);
-	memcpy(f->worker.snapshot->idp_id, "7EXAMPLEidpIdentifierOpaqueToClients01", 39);
+	exchange_fixture_set_idp_id(f, "7EXAMPLEidpIdentifierOpaqueToClients01");
 	*state = f;
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "proxy/route_table.h"
+#include "proxy/idp.h"
 
 static struct config *load(const char *text)
 {
@@ -56,13 +57,17 @@ static void test_hosts(void **state)
 		{ "exact.example.co", false },   { "", false },
 	};
 	struct config *config = load(routes_text);
+	struct idp_table idps = { 0 };
 	struct route_table table;
 
-	route_table_init(&table, config);
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (route_table_has_host(&table, str_from(rows[i].host)) != rows[i].is_ours)
+		if ((route_table_find_host(&table, str_from(rows[i].host)) != NULL) !=
+		    rows[i].is_ours)
 			fail_msg("%s", rows[i].host);
 	route_table_done(&table);
+	idp_table_done(&idps);
 	config_free(config);
 }
 
@@ -87,9 +92,11 @@ static void test_lookup(void **state)
 		{ "x.exact.example.com:6379", NULL },     { "exact.example.com.:6379", NULL },
 	};
 	struct config *config = load(routes_text);
+	struct idp_table idps = { 0 };
 	struct route_table table;
 
-	route_table_init(&table, config);
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps);
 	assert_int_equal(table.count, 11);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct authority target;
@@ -104,6 +111,7 @@ static void test_lookup(void **state)
 			fail_msg("%s", rows[i].target);
 	}
 	route_table_done(&table);
+	idp_table_done(&idps);
 	config_free(config);
 }
 
@@ -111,6 +119,7 @@ static void test_lookup(void **state)
 static void test_long_names(void **state)
 {
 	struct config *config = load(routes_text);
+	struct idp_table idps = { 0 };
 	struct route_table table;
 	char text[1000];
 	struct authority target = { .host = str_of(text, 994), .port = 12345 };
@@ -118,11 +127,13 @@ static void test_long_names(void **state)
 	memset(text, 'a', sizeof(text));
 	memcpy(text + 994, ":12345", 6);
 	target.text = str_of(text, sizeof(text));
-	route_table_init(&table, config);
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps);
 	assert_null(route_table_find(&table, &target));
 	target.text = str_of(text + sizeof(text) - (HOST_NAME_MAX_LEN + 6), HOST_NAME_MAX_LEN + 6);
 	assert_null(route_table_find(&table, &target));
 	route_table_done(&table);
+	idp_table_done(&idps);
 	config_free(config);
 }
 
@@ -151,13 +162,16 @@ static void test_ids(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct config *config = load(texts[i]);
+		struct idp_table idps = { 0 };
 		struct route_table table;
 
-		route_table_init(&table, config);
+		idp_table_init(&idps, config);
+		route_table_init(&table, config, &idps);
 		memcpy(ids[i], table.routes[places[i]].id, sizeof(ids[i]));
 		assert_int_equal(strspn(ids[i], "0123456789abcdef"), ROUTE_ID_LEN);
 		assert_int_equal(strlen(ids[i]), ROUTE_ID_LEN);
 		route_table_done(&table);
+		idp_table_done(&idps);
 		config_free(config);
 	}
 	assert_string_equal(ids[0], ids[1]);
@@ -169,6 +183,7 @@ static void test_ids(void **state)
 static void check_turns(const char *to, const char *order)
 {
 	struct buf text = BUF_INIT(4096);
+	struct idp_table idps = { 0 };
 	struct route_table table;
 	struct config *config;
 
@@ -177,7 +192,8 @@ static void check_turns(const char *to, const char *order)
 			 "  allow_any_authenticated_user: true\n  to: %s\n%c",
 			 to, '\0');
 	config = load((const char *)text.data);
-	route_table_init(&table, config);
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps);
 	for (const char *at = order; *at; at++)
 		assert_int_equal(route_next_target(&table.routes[0])->host.at[0], *at);
 	/* The counter of turns wraps without harm. */
@@ -185,6 +201,7 @@ static void check_turns(const char *to, const char *order)
 	(void)route_next_target(&table.routes[0]);
 	assert_int_equal(route_next_target(&table.routes[0])->host.at[0], order[0]);
 	route_table_done(&table);
+	idp_table_done(&idps);
 	config_free(config);
 	buf_done(&text);
 }
@@ -200,13 +217,16 @@ static void test_turns(void **state)
 static void test_empty(void **state)
 {
 	struct config *config = load("{}\n");
+	struct idp_table idps = { 0 };
 	struct route_table table;
 	struct authority target;
 
 	assert_int_equal(authority_parse_connect(STR("a.example:1"), &target, NULL), 0);
-	route_table_init(&table, config);
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps);
 	assert_null(route_table_find(&table, &target));
 	route_table_done(&table);
+	idp_table_done(&idps);
 	config_free(config);
 }
 

@@ -113,7 +113,7 @@ static void expect_claims(struct exchange_fixture *f, const char *token, const c
 		"\"jti\":\"%s\",\"sub\":\"user-1\"}",
 		format, (unsigned long long)session->record_version,
 		(unsigned long long)store_server_version(f->worker.shared.store),
-		f->worker.snapshot->idp_id, session->id);
+		f->worker.snapshot->idps.global->id, session->id);
 	assert_int_equal(
 		jws_verify_hs256(f->worker.snapshot->shared_key, str_from(token), &payload, NULL),
 		0);
@@ -161,6 +161,7 @@ static void test_bad_links(void **state)
 	char *token = exchange_fixture_log_in(f, "alice@example.com");
 	char *url = sign_in_url(f);
 	char *idp_id = strstr(url, "pomerium_idp_id=") + 16;
+	char id[IDP_ID_LEN + 1];
 	char cookie[2048];
 
 	(void)snprintf(cookie, sizeof(cookie), AUTH_COOKIE "=%s", token);
@@ -174,9 +175,10 @@ static void test_bad_links(void **state)
 	assert_int_equal(f->status, 400);
 	mem_free(url);
 	/* Genuine, but for another provider. */
-	f->worker.snapshot->idp_id[0] ^= 1;
+	(void)snprintf(id, sizeof(id), "%s", f->worker.snapshot->idps.global->id);
+	exchange_fixture_set_idp_id(f, "another");
 	url = sign_in_url(f);
-	f->worker.snapshot->idp_id[0] ^= 1;
+	exchange_fixture_set_idp_id(f, id);
 	visit(f, str_from(url), cookie);
 	assert_int_equal(f->status, 400);
 	assert_true(exchange_fixture_body_has(f, "another identity provider"));
@@ -356,7 +358,7 @@ static void confirm(struct exchange_fixture *f, const char *cookie)
 
 static size_t session_count(struct exchange_fixture *f)
 {
-	return store_session_count(f->worker.shared.store);
+	return store_index_size(f->worker.shared.store);
 }
 
 /* The route's session may be another one than that of the login: both end. */
@@ -454,7 +456,7 @@ static void test_sign_out_asks(void **state)
 		(void)snprintf(path, sizeof(path), "/.pomerium/sign_out%s", queries[i]);
 		visit(f, str_from(path), cookie);
 		assert_int_equal(f->status, 200);
-		assert_int_equal(store_session_count(f->worker.shared.store), 1);
+		assert_int_equal(store_index_size(f->worker.shared.store), 1);
 		assert_true(exchange_fixture_body_has(
 			f,
 			"<form method=\"post\" "

@@ -20,8 +20,10 @@
 #include "identity/login_guard.h"
 #include "io/dial.h"
 #include "io/loop.h"
+#include "io/mailbox.h"
 #include "jose/jws.h"
 #include "proxy/connection.h"
+#include "proxy/control.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 #include "session/session_token.h"
@@ -42,6 +44,7 @@ struct dial {
 };
 
 struct play {
+	struct control control;
 	struct worker worker;
 	struct dial *dial;
 	struct stream *client;
@@ -100,11 +103,24 @@ void dial_cancel(struct dial *d)
 
 /* ---- the stage ---- */
 
+static void put_session(struct play *p, struct session *session)
+{
+	struct store_call call = {
+		.verb = STORE_PUT,
+		.kind = RECORD_SESSION,
+		.item = { .session = session_ref(session) },
+	};
+
+	store_run(p->worker.shared.store, &call);
+	assert(call.result == STORE_DONE);
+	store_call_done(&call);
+}
+
 static void make_token(struct play *p)
 {
 	struct local_users *users = p->worker.snapshot->users;
 	const struct local_user *user = local_users_find(users, STR("alice@example.com"));
-	struct session_facts facts = { .expires_unix = INT64_MAX,
+	struct session_facts facts = { .idp_id = str_from(p->worker.snapshot->idps.global->id),
 				       .who = local_user_identity(user) };
 	struct session_token token = { .issuer = STR("x") };
 	struct session *session;
@@ -113,7 +129,7 @@ static void make_token(struct play *p)
 	session = session_new(&facts);
 	token.session_id = str_from(session->id);
 	token.user_id = STR("user-1");
-	assert(store_put_session(p->worker.shared.store, session, NULL) == 0);
+	put_session(p, session);
 	assert(session_token_issue(p->worker.snapshot->shared_key, &token, &p->token, NULL) == 0);
 	session_unref(session);
 	identity_unref(facts.who);
@@ -137,9 +153,15 @@ static void play_init(struct play *p)
 	assert(snapshot_new(config, &w->snapshot, NULL) == 0);
 	p->log_fd = memfd_create("log", MFD_CLOEXEC);
 	w->shared.log = log_new(p->log_fd, LOG_JSON, LOG_DIRECT, LOG_DEBUG);
-	w->shared.store = store_new_memory();
+	assert(store_open(&(struct store_options){ .type = STORE_MEMORY,
+						   .shared_key = w->snapshot->shared_key },
+			  &p->control.store, NULL) == 0);
+	w->shared.store = p->control.store;
+	w->shared.control = &p->control;
 	w->shared.guard = login_guard_new();
 	w->loop = loop_new();
+	w->mailbox = mailbox_open(w->loop);
+	p->control.mailbox = w->mailbox;
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	make_token(p);
@@ -201,7 +223,7 @@ static void play_done(struct play *p)
 
 	close_connections(p);
 	abort_tunnels(p);
-	while (w->password_jobs > 0)
+	while (w->password_jobs > 0 || w->asks > 0)
 		loop_turn(w->loop, true);
 	stream_close(TAKE(p->client), STREAM_CLOSE_NORMAL);
 	stream_close(TAKE(p->upstream), STREAM_CLOSE_NORMAL);
@@ -209,10 +231,12 @@ static void play_done(struct play *p)
 	assert(list_is_empty(&w->connections) && list_is_empty(&w->exchanges) && !p->dial);
 	assert(p->received.len == 0 || str_starts_with(buf_view(&p->received), STR("HTTP/1.1 ")));
 	check_log(p);
+	store_free(w->shared.store);
+	mailbox_close(w->mailbox);
+	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
 	login_guard_free(w->shared.guard);
-	store_free(w->shared.store);
 	log_free(w->shared.log);
 	(void)close(p->log_fd);
 	buf_done(&p->token);

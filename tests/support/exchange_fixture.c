@@ -16,6 +16,7 @@
 #include "http/h1_parse.h"
 #include "identity/login_guard.h"
 #include "io/loop.h"
+#include "io/mailbox.h"
 #include "jose/jws.h"
 #include "session/session_token.h"
 #include "session/store.h"
@@ -71,6 +72,19 @@ static struct snapshot *make_snapshot(const char *settings)
 
 /* ---- birth and death ---- */
 
+static struct store *open_store(const struct snapshot *snapshot, size_t records_max)
+{
+	struct store *store = NULL;
+	struct err e = { 0 };
+
+	if (store_open(&(struct store_options){ .type = STORE_MEMORY,
+						.shared_key = snapshot->shared_key,
+						.records_max = records_max },
+		       &store, &e) < 0)
+		fail_msg("%s", e.text);
+	return store;
+}
+
 void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 {
 	struct worker *w = &f->worker;
@@ -88,10 +102,14 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	f->log_fd = memfd_create("log", MFD_CLOEXEC);
 	assert_true(f->log_fd >= 0);
 	w->shared.log = log_new(f->log_fd, LOG_JSON, LOG_DIRECT, LOG_INFO);
-	w->shared.store = store_new_memory();
 	w->shared.guard = login_guard_new();
+	w->shared.control = &f->control;
 	w->loop = loop_new();
+	w->mailbox = mailbox_open(w->loop);
 	w->snapshot = make_snapshot(settings);
+	f->control.mailbox = w->mailbox;
+	f->control.store = open_store(w->snapshot, 0);
+	w->shared.store = f->control.store;
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	f->connection.worker = w;
@@ -112,10 +130,12 @@ void exchange_fixture_done(struct exchange_fixture *f)
 	stream_close(TAKE(f->client), STREAM_CLOSE_NORMAL);
 	stream_close(TAKE(f->upstream), STREAM_CLOSE_NORMAL);
 	exchange_fixture_settle(f);
+	store_free(w->shared.store);
+	mailbox_close(w->mailbox);
+	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
 	login_guard_free(w->shared.guard);
-	store_free(w->shared.store);
 	log_free(w->shared.log);
 	(void)close(f->log_fd);
 	arena_done(&f->arena);
@@ -219,8 +239,12 @@ void exchange_fixture_end(struct exchange *x)
 
 void exchange_fixture_settle(struct exchange_fixture *f)
 {
-	for (int i = 0; i < SETTLE_TURNS; i++)
+	for (int i = 0; i < SETTLE_TURNS; i++) {
+		/* What another thread was asked comes back when it does. */
+		while (f->worker.asks > 0)
+			loop_turn(f->worker.loop, true);
 		loop_turn(f->worker.loop, false);
+	}
 }
 
 void exchange_fixture_wait(struct exchange_fixture *f)
@@ -348,15 +372,58 @@ void exchange_fixture_expect_log(struct exchange_fixture *f, const char *lines)
 
 /* ---- logins ---- */
 
+void exchange_fixture_set_idp_id(struct exchange_fixture *f, const char *id)
+{
+	struct idp_table *idps = &f->worker.snapshot->idps;
+
+	(void)map_remove(&idps->by_id, str_from(idps->global->id)); /* it is the one below */
+	(void)snprintf(idps->global->id, sizeof(idps->global->id), "%s", id); /* fits */
+	(void)map_put(&idps->by_id, str_from(idps->global->id), idps->global);
+}
+
+void exchange_fixture_limit_store(struct exchange_fixture *f, size_t records_max)
+{
+	store_free(f->control.store);
+	f->control.store = open_store(f->worker.snapshot, records_max);
+	f->worker.shared.store = f->control.store;
+}
+
+void exchange_fixture_store(struct exchange_fixture *f, struct session *session)
+{
+	struct store_call call = {
+		.verb = STORE_PUT,
+		.kind = session->kind == SESSION_SERVICE_ACCOUNT ? RECORD_SERVICE_ACCOUNT
+								 : RECORD_SESSION,
+		.item = { .session = session_ref(session) },
+	};
+
+	store_run(f->worker.shared.store, &call);
+	assert_int_equal(call.result, STORE_DONE);
+	store_call_done(&call);
+}
+
+bool exchange_fixture_forget(struct exchange_fixture *f, const char *session_id)
+{
+	struct store_call call = { .verb = STORE_REMOVE, .kind = RECORD_SESSION };
+	bool was_there;
+
+	(void)snprintf(call.key, sizeof(call.key), "%s", session_id); /* fits */
+	store_run(f->worker.shared.store, &call);
+	was_there = call.result == STORE_DONE;
+	store_call_done(&call);
+	return was_there;
+}
+
 struct session *exchange_fixture_session(struct exchange_fixture *f, const char *email,
 					 int64_t life_s)
 {
 	const struct local_user *user = local_users_find(f->worker.snapshot->users,
 							 str_from(email));
 	struct session_facts facts = {
-		.idp_id = str_from(f->worker.snapshot->idp_id),
+		.idp_id = str_from(f->worker.snapshot->idps.global->id),
 		.issued_unix = FIXTURE_NOW,
 		.expires_unix = FIXTURE_NOW + life_s,
+		.valid_until_unix = FIXTURE_NOW + life_s,
 	};
 	struct session *session;
 
@@ -365,7 +432,7 @@ struct session *exchange_fixture_session(struct exchange_fixture *f, const char 
 	local_user_credential_tag(user, facts.credential_tag);
 	session = session_new(&facts);
 	identity_unref(facts.who);
-	assert_int_equal(store_put_session(f->worker.shared.store, session, NULL), 0);
+	exchange_fixture_store(f, session);
 	return session;
 }
 

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "io/stream.h"
 #include "proxy/connection.h"
+#include "proxy/control.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
@@ -47,9 +48,11 @@
 	"  to: tcp://10.0.0.5:6379\n"                                                              \
 	"  allowed_users: [alice@example.com]\n"
 
-#define FIXTURE_SETTINGS FIXTURE_LOGIN FIXTURE_USERS FIXTURE_ROUTES
+#define FIXTURE_SETTINGS                                                                           \
+	"databroker_storage_type: memory\n" FIXTURE_LOGIN FIXTURE_USERS FIXTURE_ROUTES
 
 struct exchange_fixture {
+	struct control control; /* without a thread: its mailbox is on the worker's loop */
 	struct worker worker;
 	struct connection connection;
 	int log_fd;
@@ -110,6 +113,16 @@ bool exchange_fixture_body_has(const struct exchange_fixture *f, const char *tex
 /* Everything logged since the last call, UUIDs masked; valid until the next call of the fixture. */
 const char *exchange_fixture_log(struct exchange_fixture *f);
 void exchange_fixture_expect_log(struct exchange_fixture *f, const char *lines);
+
+/* Another id for the identity provider, as that of a vector. */
+void exchange_fixture_set_idp_id(struct exchange_fixture *f, const char *id);
+
+/* A new store that takes so many records. */
+void exchange_fixture_limit_store(struct exchange_fixture *f, size_t records_max);
+
+/* Puts a session into the store, or takes it out: true if it was there. */
+void exchange_fixture_store(struct exchange_fixture *f, struct session *session);
+bool exchange_fixture_forget(struct exchange_fixture *f, const char *session_id);
 
 /* A live session of that user, in the store; and a token for it, to be released with mem_free(). */
 struct session *exchange_fixture_session(struct exchange_fixture *f, const char *email,

@@ -36,8 +36,8 @@ struct curve {
 };
 
 static const struct curve curves[] = {
-	{ "EC", "P-256", "prime256v1", 32 },  { "EC", "P-384", "secp384r1", 48 },
-	{ "EC", "P-521", "secp521r1", 66 },   { "OKP", "Ed25519", "ED25519", 32 },
+	{ "EC", "P-256", "prime256v1", 32 }, { "EC", "P-384", "secp384r1", 48 },
+	{ "EC", "P-521", "secp521r1", 66 },  { "OKP", "Ed25519", "ED25519", 32 },
 	{ "OKP", "Ed448", "ED448", 57 },
 };
 

@@ -196,8 +196,7 @@ static bool sign(const struct algorithm *a, EVP_PKEY *key, struct str text, stru
 	uint8_t signature[JWS_SIGNATURE_MAX];
 	size_t len = sizeof(signature);
 
-	if (!ctx ||
-	    EVP_DigestSignInit_ex(ctx, &settings, a->digest, NULL, NULL, key, NULL) != 1 ||
+	if (!ctx || EVP_DigestSignInit_ex(ctx, &settings, a->digest, NULL, NULL, key, NULL) != 1 ||
 	    !set_scheme(a, settings) ||
 	    EVP_DigestSign(ctx, signature, &len, (const uint8_t *)text.at, text.len) != 1)
 		return false;
@@ -214,6 +213,7 @@ int jws_signature_make(enum jws_algorithm algorithm, EVP_PKEY *key, struct str t
 	assert(fits(&algorithms[algorithm], key));
 	is_made = sign(&algorithms[algorithm], key, text, out);
 	ERR_clear_error();
-	return is_made ? 0 : err_set(e, ERR_CRYPTO, "cannot make an %s signature",
-				     jws_algorithm_name(algorithm));
+	return is_made ? 0
+		       : err_set(e, ERR_CRYPTO, "cannot make an %s signature",
+				 jws_algorithm_name(algorithm));
 }

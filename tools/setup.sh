@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what this repository needs from Debian packages, and the test tools into ./.venv.
+# Installs what this repository needs from Debian packages, the test tools into ./.venv, and the identity provider of the
+# end-to-end tests into tests/e2e/idp/node_modules.
 #
 #   tools/setup.sh GROUP...        groups: build demo test bench fuzz format
 #
@@ -9,10 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages_build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libc-ares-dev libjansson-dev
-  libcjose-dev libfyaml-dev libsodium-dev libcrypt-dev libcmocka-dev python3"
+  libcjose-dev libfyaml-dev libsodium-dev libcrypt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev libcmocka-dev python3"
 packages_demo="redis-server redis-tools python3"
 packages_test="redis-server redis-tools openssh-server openssh-client postgresql postgresql-client chromium
-  chromium-driver python3-venv curl procps util-linux"
+  chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy"
 packages_fuzz="clang libclang-rt-14-dev"
 packages_format="clang-format"
 packages_bench="haproxy nginx-light libnginx-mod-stream python3 openssl"
@@ -29,6 +30,9 @@ missing_packages() {
 	for package in "$@"; do
 		# Any flavour of nginx will do; the packages exclude each other.
 		[ "$package" = nginx-light ] && command -v /usr/sbin/nginx >/dev/null && continue
+		# So will any npm: a Node.js from elsewhere brings its own and excludes Debian's.
+		[ "$package" = nodejs ] && command -v node >/dev/null && continue
+		[ "$package" = npm ] && command -v npm >/dev/null && continue
 		is_installed "$package" || printf '%s ' "$package"
 	done
 }
@@ -85,6 +89,19 @@ install_test_tools() {
 	cp "$list" .venv/requirements.installed
 }
 
+# Likewise for what npm installs.
+install_identity_provider() {
+	local directory=tests/e2e/idp log
+	cmp -s $directory/package-lock.json $directory/node_modules/package-lock.installed && return
+	node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || die "the tests need Node.js 18 or newer"
+	say "installing the identity provider of the tests into $directory/node_modules"
+	log=$(mktemp)
+	npm ci --prefix $directory --ignore-scripts --no-audit --no-fund >"$log" 2>&1 ||
+		{ tail -n 15 "$log" >&2; die "npm could not install what $directory names (is there a network?)"; }
+	rm -f "$log"
+	cp $directory/package-lock.json $directory/node_modules/package-lock.installed
+}
+
 main() {
 	local group wanted=() missing
 	[ $# -gt 0 ] || die "which groups? build demo test bench fuzz format"
@@ -103,7 +120,10 @@ main() {
 	# shellcheck disable=SC2086
 	[ -z "$missing" ] || install_packages $missing
 	case " $* " in
-	*" test "*) install_test_tools ;;
+	*" test "*)
+		install_test_tools
+		install_identity_provider
+		;;
 	esac
 }
 

@@ -1,0 +1,177 @@
+"""An OpenID provider as a process: the certified oidc-provider of npm, with a control port."""
+
+import json
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+from lib.gateway import DOMAIN
+from lib.login import Browser
+from lib.net import free_port, is_listening
+from lib.process import Process, eventually
+from lib.users import ALICE, DEMO, MALLORY
+
+PROGRAM = Path(__file__).parent.parent / "idp" / "provider.js"
+HOST = f"idp.{DOMAIN}"
+AUTHENTICATE = f"authenticate.{DOMAIN}"
+CLIENT_ID = "gateway"
+CLIENT_SECRET = "secret of the client: +/&=%?"
+
+
+def account(user, **claims):
+    """How the provider knows a person of the tests."""
+    return {
+        "sub": f"id-of-{user.email.partition('@')[0]}", "email": user.email, "email_verified": True,
+        "password": user.password, "name": user.name, "groups": user.groups, **claims,
+    }
+
+
+def client(places, client_id=CLIENT_ID, secret=CLIENT_SECRET, algorithm="ES256", sign_out_to=(), **metadata):
+    """How the provider knows the gateways at those places."""
+    return {
+        "client_id": client_id, "client_secret": secret,
+        "redirect_uris": [f"{place.url}/oauth2/callback" for place in places],
+        "post_logout_redirect_uris": [*(f"{place.url}/.pomerium/signed_out" for place in places), *sign_out_to],
+        "grant_types": ["authorization_code", "refresh_token"], "id_token_signed_response_alg": algorithm, **metadata,
+    }
+
+
+class OidcProvider(Process):
+    """Once started it can be killed and started again: it keeps its port, its keys and its grants."""
+
+    def __init__(self, directory, certificate, clients, accounts=None, **settings):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.port = free_port()
+        self.control_port = free_port()
+        self.issuer = f"https://{HOST}:{self.port}"
+        self.config_path = directory / "provider.json"
+        self.config_path.write_text(json.dumps({
+            "issuer": self.issuer, "port": self.port, "control_port": self.control_port,
+            "certificate": str(certificate[0]), "key": str(certificate[1]),
+            "state_file": str(directory / "state.json"), "clients": clients,
+            "accounts": accounts or [account(user) for user in (DEMO, ALICE, MALLORY)], **settings,
+        }))
+        self.start()
+
+    def start(self):
+        super().__init__("provider", self.directory, ["node", PROGRAM, self.config_path])
+        eventually(self._is_ready, lambda: f"the provider starts: {self.stdout_text()}{self.stderr_text()}", 30)
+
+    def _is_ready(self):
+        assert self.popen.poll() is None, f"the provider ended: {self.stdout_text()}{self.stderr_text()}"
+        return is_listening(self.control_port)
+
+    def restart(self):
+        self.kill()
+        self.start()
+
+    def freeze(self):
+        """It accepts connections and says nothing any more."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.popen.send_signal(signal.SIGCONT)
+
+    def _control(self, name, **body):
+        url = f"http://127.0.0.1:{self.control_port}/{name}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, json.dumps(body).encode(), timeout=20) as answer:
+            return json.load(answer)
+
+    def counts(self):
+        """How often each endpoint was asked; "grant:refresh_token" and "refused:refresh_token" for refreshes."""
+        return self._control("counts")
+
+    def count(self, name):
+        return self.counts().get(name, 0)
+
+    def reset_counts(self):
+        self._control("reset_counts")
+
+    def break_endpoint(self, endpoint, **how):
+        """status, body, headers: answered like that; delay_ms; drop=True; times: so often, else until mend()."""
+        self._control("fault", endpoint=endpoint, **how)
+
+    def mend(self):
+        self._control("clear_faults")
+
+    def rotate_keys(self, keep=False):
+        self._control("rotate_keys", keep=keep)
+
+    def revoke(self, user):
+        """Ends what that person has granted to anybody; says how many grants those were."""
+        return self._control("revoke_account", email=user.email)
+
+    def change(self, user, **changes):
+        """Other claims for somebody; disabled=True: no more of them."""
+        self._control("change_account", email=user.email, changes=changes)
+
+    def secrets(self):
+        """Every token and code it has ever given out or got."""
+        return self._control("secrets")
+
+
+class ProviderBrowser(Browser):
+    """Logs in at the provider's form, and gives the consent it asks for."""
+
+    def log_in(self, url, user, stop_at=None):
+        page = self.follow(self.get(url), stop_at)
+        if page.status == 200 and "password" in page.text:
+            page = self.follow(self.submit(page, email=user.email, password=user.password), stop_at)
+        if page.status == 200 and 'name="consent"' in page.text:
+            page = self.follow(self.submit(page), stop_at)
+        return page
+
+
+def browser_script(path, ca, user, visits):
+    """Like lib.login.browser_script, for logins at the provider."""
+    here = __file__.rsplit("/lib/", 1)[0]
+    path.write_text(f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {here!r})
+sys.dont_write_bytecode = True
+from lib.idp import ProviderBrowser
+from lib.users import User
+with open({str(visits)!r}, "a") as f:
+    f.write(sys.argv[1] + "\\n")
+page = ProviderBrowser({str(ca)!r}).log_in(sys.argv[1], User({user.email!r}, {user.password!r}))
+sys.exit(0 if page.status == 200 and "login complete" in page.text else 1)
+""")
+    path.chmod(0o755)
+    return path
+
+
+class Place:
+    """Where a gateway will be, known before it starts, so that the provider can be told."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"https://{AUTHENTICATE}:{self.port}"
+
+    def settings(self, issuer, ca, **changes):
+        """What the configuration of a gateway here says of its provider."""
+        return {
+            "address": f"127.0.0.1:{self.port}", "authenticate_service_url": self.url, "idp_provider": "oidc",
+            "idp_provider_url": issuer, "idp_client_id": CLIENT_ID, "idp_client_secret": CLIENT_SECRET,
+            "certificate_authority_file": str(ca), "local_users": None, **changes,
+        }
+
+
+class World:
+    """A provider, and two places for gateways that it knows as one client."""
+
+    def __init__(self, directory, authority, certificate, sign_out_to=(), more_clients=(), **settings):
+        self.ca = authority.ca
+        self.places = [Place(), Place()]
+        algorithm = settings.get("algorithms", ["ES256"])[0]
+        ours = client(self.places, algorithm=algorithm, sign_out_to=sign_out_to)
+        self.provider = OidcProvider(directory, certificate, [ours, *more_clients], **settings)
+
+    def settings(self, place=0, **changes):
+        return self.places[place].settings(self.provider.issuer, self.ca, **changes)
+
+    def stop(self):
+        self.provider.thaw()
+        self.provider.stop()

@@ -114,23 +114,24 @@ static void test_sources(void **state)
 	mem_free_secret(token_b);
 }
 
+/* The store may have to be asked: so it is a whole request, which ends with the dial or before it. */
 static void expect_token(struct exchange_fixture *f, const char *token, const char *problem)
 {
-	const char *found = NULL;
-	struct session *session;
-	struct exchange x;
-
-	exchange_fixture_begin(f, &x, HEAD "\r\n");
-	session = authenticate_token(&x, str_from(token), &found);
+	exchange_fixture_sendf(f,
+			       "CONNECT " FIXTURE_ROUTE " HTTP/1.1\r\nHost: " FIXTURE_ROUTE
+			       "\r\nX-Pomerium-Authorization: %s\r\n\r\n",
+			       token);
 	if (problem) {
-		assert_null(session);
-		assert_string_equal(found, problem);
+		assert_null(f->dial);
+		assert_int_equal(f->status, 401);
+		assert_true(str_equal(exchange_fixture_header(f, "x-pomerium-reason"),
+				      str_from(problem)));
 	} else {
-		assert_non_null(session);
-		assert_null(found);
+		assert_non_null(f->dial);
+		exchange_fixture_dial_fails(f, ERR_REFUSED);
+		exchange_fixture_settle(f);
+		assert_int_equal(f->status, 503);
 	}
-	session_unref(session);
-	exchange_fixture_end(&x);
 }
 
 static char *sign(struct exchange_fixture *f, const char *payload, const char *other_key)
@@ -213,8 +214,9 @@ static void test_deleted(void **state)
 	session_unref(session);
 }
 
-#define ALICE(more) "idp_provider: local\nlocal_users:\n- {email: alice@example.com, " more "}\n"
-#define OTHER_HASH  "$2b$04$abcdefghijklmnopqrstuuuoX.G2LWONLka0dZbtbKebBnMNsBkKG"
+#define ALICE(more)                                                                                \
+	"idp_provider: local\nlocal_users:\n- {email: alice@example.com, " more "}\n" FIXTURE_ROUTES
+#define OTHER_HASH "$2b$04$abcdefghijklmnopqrstuuuoX.G2LWONLka0dZbtbKebBnMNsBkKG"
 
 /* Editing the list of users is a revocation, and only what matters is one (extensions.md 2). */
 static void test_edited_users(void **state)
@@ -223,7 +225,7 @@ static void test_edited_users(void **state)
 		const char *settings;
 		const char *problem;
 	} rows[] = {
-		{ FIXTURE_USERS, NULL },
+		{ FIXTURE_USERS FIXTURE_ROUTES, NULL },
 		{ ALICE("id: user-1, name: Another, groups: [x], password_hash: " FIXTURE_HASH),
 		  NULL },
 		{ ALICE("id: user-1, password_hash: " OTHER_HASH), "session-unknown" },
@@ -231,7 +233,7 @@ static void test_edited_users(void **state)
 		{ ALICE("id: user-1, disabled: true, password_hash: " FIXTURE_HASH),
 		  "session-unknown" },
 		{ "idp_provider: local\nlocal_users:\n- {email: eve@example.com, id: user-1, "
-		  "password_hash: " FIXTURE_HASH "}\n",
+		  "password_hash: " FIXTURE_HASH "}\n" FIXTURE_ROUTES,
 		  "session-unknown" },
 	};
 	struct exchange_fixture *f = *state;

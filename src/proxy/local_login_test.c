@@ -126,7 +126,7 @@ static void test_success(void **state)
 	rest = str_from_pos(buf_view(&l->f.headers), cookie.len + sizeof("set-cookie: "));
 	assert_true(str_starts_with(
 		rest, STR("set-cookie: _pomerium_csrf=; Path=/; Expires=Wed, 31 Dec 2025 "
-			  "23:00:00 GMT; Max-Age=0; HttpOnly; Secure\n")));
+			  "23:00:00 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Strict\n")));
 	exchange_fixture_expect_log(
 		&l->f,
 		"{\"level\":\"info\",\"service\":\"authorize\",\"request-id\":\"<uuid>\",\"check-request-id\":\"<uuid>\","

@@ -244,6 +244,12 @@ static void test_identity(void **state)
 	assert_text(identity->name, "Ann");
 	assert_int_equal(identity->group_count, 1);
 	assert_text(identity->groups[0], "ops");
+	assert_int_equal(identity->claims.count, 5);
+	assert_text(claims_text(&identity->claims, STR("sub")), "1");
+	assert_text(claims_text(&identity->claims, STR("email")), "a@b");
+	assert_text(claims_text(&identity->claims, STR("email_verified")), "true");
+	assert_text(claims_text(&identity->claims, STR("name")), "Ann");
+	assert_text(claims_text(&identity->claims, STR("groups")), "ops");
 	identity_unref(identity);
 }
 

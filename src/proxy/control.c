@@ -7,6 +7,7 @@
 #include "http/fetch.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
+#include "proxy/health.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
 #include "proxy/snapshot.h"
@@ -102,11 +103,12 @@ int control_start(struct control *c, struct err *e)
 		.current = current_snapshot,
 		.arg = c,
 	});
-	return 0;
+	return health_open(c, &c->health, e);
 }
 
 void control_stop(struct control *c)
 {
+	health_close(TAKE(c->health));
 	if (c->upkeep)
 		upkeep_stop(c->upkeep);
 	idp_service_free(TAKE(c->idps));

@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 struct fetcher;
+struct health;
 struct idp_service;
 struct keyring;
 struct log;
@@ -34,6 +35,7 @@ struct control {
 	struct keyring *keyring;  /* any thread: keyring_find() */
 	struct idp_service *idps; /* any thread: idp_service_metadata() */
 	struct upkeep *upkeep;
+	struct health *health;
 	struct snapshot *snapshot; /* the one in force; referenced */
 	struct worker **workers;   /* the server's */
 	size_t worker_count;

@@ -1,0 +1,30 @@
+#pragma once
+
+/*
+ * listener_unix.h - accept local connections at a path, from this user and root alone
+ *
+ * The socket is made with mode 0600, and the kernel says who connects (SO_PEERCRED): anybody else is closed unserved. A socket
+ * that nobody listens at any more is replaced; one that is in use is an error.
+ *
+ * Threads    One loop.
+ * Limits     The path: what sockaddr_un takes (107 bytes).
+ */
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "io/stream.h"
+
+#define LISTENER_UNIX_BACKLOG 64
+
+struct listener_unix;
+struct loop;
+
+/* The stream given to on_accept belongs to the callee; its owner is not set yet. */
+struct listener_unix *listener_unix_open(struct loop *loop, const char *path,
+					 void (*on_accept)(void *arg, struct stream *stream,
+							   uid_t peer),
+					 void *arg, struct err *e);
+
+/* Removes the socket. NULL is ignored. */
+void listener_unix_close(struct listener_unix *l);

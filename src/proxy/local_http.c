@@ -1,0 +1,185 @@
+#include "proxy/local_http.h"
+
+#include "base/mem.h"
+#include "http/h1_server.h"
+#include "io/listener.h"
+#include "io/listener_unix.h"
+#include "io/loop.h"
+
+struct local_http {
+	struct loop *loop;
+	struct listener *listener;
+	struct listener_unix *listener_unix;
+	local_serve_function *serve;
+	void *arg;
+	struct list connections;
+	size_t connection_count;
+};
+
+struct local_connection {
+	struct list_node in_service;
+	struct local_http *service;
+	struct h1_server *http;
+	struct local_request request;
+	bool is_serving;
+};
+
+static void end_request(struct local_connection *c)
+{
+	struct local_request *r = &c->request;
+
+	if (r->pending)
+		r->cancel_pending(TAKE(r->pending));
+	arena_done(&r->arena);
+	c->is_serving = false;
+}
+
+static void forget(struct local_connection *c)
+{
+	end_request(c);
+	list_remove(&c->in_service);
+	c->service->connection_count--;
+	loop_free_later(c->service->loop, c);
+}
+
+static void on_request(void *arg, const struct http_request *http)
+{
+	struct local_connection *c = arg;
+
+	c->is_serving = true;
+	c->request =
+		(struct local_request){ .http = http, .service = c->service->arg, .connection = c };
+	c->service->serve(&c->request);
+}
+
+static void on_bad_request(void *arg, int status, const struct err *e)
+{
+	struct local_connection *c = arg;
+
+	h1_server_respond(c->http, &(struct http_response){ .status = status, .close = true });
+}
+
+static void on_closed(void *arg, const struct err *e)
+{
+	struct local_connection *c = arg;
+
+	c->http = NULL;
+	forget(c);
+}
+
+static const struct h1_server_events server_events = {
+	.on_request = on_request,
+	.on_bad_request = on_bad_request,
+	.on_closed = on_closed,
+};
+
+static void serve_stream(struct local_http *h, struct stream *stream)
+{
+	struct local_connection *c;
+
+	if (h->connection_count >= LOCAL_HTTP_CONNECTIONS_MAX) {
+		stream_close(stream, STREAM_CLOSE_RESET);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->service = h;
+	list_append(&h->connections, &c->in_service);
+	h->connection_count++;
+	c->http = h1_server_open(h->loop, stream,
+				 &(struct h1_server_options){
+					 .head_timeout_ms = LOCAL_HTTP_TIMEOUT_MS,
+					 .idle_timeout_ms = LOCAL_HTTP_TIMEOUT_MS,
+					 .events = &server_events,
+					 .arg = c,
+				 });
+}
+
+static void on_accept(void *arg, struct stream *stream, const struct addr *peer)
+{
+	serve_stream(arg, stream);
+}
+
+static void on_accept_unix(void *arg, struct stream *stream, uid_t peer)
+{
+	serve_stream(arg, stream);
+}
+
+/* The next one that can be accepted is. */
+static void on_problem(void *arg, const struct err *e, unsigned shed_count)
+{
+}
+
+static const struct listener_events listener_events = {
+	.on_accept = on_accept,
+	.on_problem = on_problem,
+};
+
+static struct local_http *make(struct loop *loop, local_serve_function *serve, void *arg)
+{
+	struct local_http *h = mem_alloc(sizeof(*h));
+
+	h->loop = loop;
+	h->serve = serve;
+	h->arg = arg;
+	list_init(&h->connections);
+	return h;
+}
+
+struct local_http *local_http_open(struct loop *loop, const struct addr *address,
+				   local_serve_function *serve, void *arg, struct err *e)
+{
+	struct local_http *h = make(loop, serve, arg);
+
+	h->listener = listener_open(loop, address, false, &listener_events, h, e);
+	if (h->listener)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
+struct local_http *local_http_open_unix(struct loop *loop, const char *path,
+					local_serve_function *serve, void *arg, struct err *e)
+{
+	struct local_http *h = make(loop, serve, arg);
+
+	h->listener_unix = listener_unix_open(loop, path, on_accept_unix, h, e);
+	if (h->listener_unix)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
+void local_http_close(struct local_http *h)
+{
+	if (!h)
+		return;
+	if (h->listener)
+		listener_close(h->listener);
+	listener_unix_close(h->listener_unix);
+	LIST_FOREACH (&h->connections, node) {
+		struct local_connection *c = container_of(node, struct local_connection,
+							  in_service);
+
+		h1_server_close(TAKE(c->http), STREAM_CLOSE_NORMAL);
+		forget(c);
+	}
+	loop_free_later(h->loop, h);
+}
+
+void local_reply(struct local_request *r, int status, const char *content_type, struct str body)
+{
+	struct local_connection *c = r->connection;
+	const struct http_header headers[] = {
+		{ STR("content-type"), str_from(content_type) },
+		{ STR("cache-control"), STR("no-store") },
+	};
+
+	r->pending = NULL;
+	h1_server_respond(c->http, &(struct http_response){
+					   .status = status,
+					   .headers = headers,
+					   .header_count = ARRAY_LEN(headers),
+					   .body = body,
+				   });
+	end_request(c);
+}

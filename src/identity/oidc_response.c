@@ -100,7 +100,8 @@ static int read_json(struct str body, struct arena *arena, struct token_texts *r
 	_cleanup_(json_decrefp) json_t *object = json_input_object(body, OIDC_RESPONSE_MAX, e);
 	if (!object)
 		return -1;
-	if (json_object_get(object, "error"))
+	const json_t *error = json_object_get(object, "error");
+	if (error && !json_is_null(error))
 		return refuse_error(json_input_text(object, "error"), e);
 	if (read_json_text(object, "access_token", arena, &ret->access_token, e) ||
 	    read_json_text(object, "refresh_token", arena, &ret->refresh_token, e) ||

@@ -32,6 +32,7 @@ static void test_tokens(void **state)
 		{ "{\"access_token\":\"a\",\"token_type\":\"bearer\",\"expires_in\":\"60\"}", "a",
 		  "", "", NOW + 60 },
 		{ "{\"access_token\":\"a\",\"expires_in\":59.9}", "a", "", "", NOW + 59 },
+		{ "{\"access_token\":\"a\",\"error\":null}", "a", "", "", 0 },
 		{ "{\"access_token\":\"a\",\"expires_in\":0}", "a", "", "", NOW },
 		{ "{\"access_token\":\"a\",\"expires_in\":null,\"refresh_token\":null}", "a", "",
 		  "", 0 },

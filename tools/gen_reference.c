@@ -26,6 +26,8 @@ static const struct section sections[] = {
 	  "forms of `from` and `to`." },
 	{ &user_schema, "A local user", "a-local-user",
 	  "An element of `local_users`, and of the list in `local_users_file`." },
+	{ &issuer_schema, "An issuer of tokens", "an-issuer-of-tokens",
+	  "Below a name of your choice in `identity_providers`." },
 	{ &certificate_schema, "A pair of files", "a-pair-of-files",
 	  "An element of `certificates`. Both are needed." },
 	{ &runtime_flags_schema, "Runtime flags", "runtime-flags",
@@ -78,6 +80,10 @@ static const char *type_name(enum setting_type type)
 		return "mapping";
 	case SETTING_RECORDS:
 		return "list of mappings";
+	case SETTING_NAMED:
+		return "mapping of names to mappings";
+	case SETTING_MAP:
+		return "mapping to texts";
 	case SETTING_ANY:
 		return "any";
 	}
@@ -94,8 +100,8 @@ static void print_type(const struct setting *setting)
 	}
 	of = section_of(setting->table);
 	assert(of);
-	printf("%s, [see below](#%s)", setting->type == SETTING_RECORD ? "mapping" : "list",
-	       of->anchor);
+	printf("%s, [see below](#%s)",
+	       setting->type == SETTING_CUSTOM ? "list" : type_name(setting->type), of->anchor);
 }
 
 static void print_default(const struct setting *setting)

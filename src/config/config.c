@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/config_idp.h"
+#include "config/config_issuers.h"
 #include "config/config_parts.h"
 #include "config/key_files.h"
 #include "config/options.h"
@@ -84,6 +85,7 @@ static void load_authenticate_url(struct build *b)
 static void load_idp(struct build *b)
 {
 	idp_load(&b->loader, &b->options, b->config);
+	issuers_load(&b->loader, &b->options, b->config);
 }
 
 static void load_users_file(struct build *b, struct users *users)
@@ -130,7 +132,7 @@ static void load_users(struct build *b)
 static void load_cookie_expire(struct build *b)
 {
 	struct value_path path = { .key = STR("cookie_expire") };
-	const struct duration_value *value = &b->options.cookie_expire;
+	const struct duration_value *value = &b->options.cookies.expire;
 
 	b->config->cookie_expire_s = COOKIE_EXPIRE_DEFAULT_S;
 	if (!value_is_set(value->at))
@@ -184,8 +186,7 @@ static void build_config(struct build *b, const struct yaml_node *root)
 	secrets_load(&b->loader, &b->options, b->config);
 	certificates_load(&b->loader, &b->options, b->config);
 	b->config->certificate_authority_pem = authority_load(&b->loader, &b->options, b->config);
-	b->config->assertion.signing_key_pem = signing_key_load(&b->loader, &b->options, b->config);
-	b->config->assertion.has_endpoint = b->options.flags.pomerium_jwt_endpoint.is_true;
+	assertion_load(&b->loader, &b->options, b->config);
 	cookies_load(&b->loader, &b->options, b->config);
 	storage_load(&b->loader, &b->options, b->config);
 	operator_load(&b->loader, &b->options, b->config);

@@ -22,7 +22,7 @@ static void test_examples_load(void **state)
 	} cases[] = {
 		{ EXAMPLES_DIR "/redis.yaml", 1, 0 },
 		{ EXAMPLES_DIR "/team.yaml", 3, 2 },
-		{ EXAMPLES_DIR "/full.yaml", 4, 1 },
+		{ EXAMPLES_DIR "/full.yaml", 5, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -42,7 +42,8 @@ static void test_examples_load(void **state)
 static void test_full_is_full(void **state)
 {
 	static const struct schema *const schemas[] = { &options_schema, &route_schema,
-							&user_schema, &certificate_schema };
+							&user_schema, &certificate_schema,
+							&issuer_schema };
 	struct buf text = BUF_INIT(100000);
 	struct err e = { 0 };
 
@@ -64,8 +65,8 @@ static void test_full_is_full(void **state)
 static void test_tables_are_in_order(void **state)
 {
 	static const struct schema *const schemas[] = { &options_schema, &route_schema,
-							&user_schema, &certificate_schema,
-							&runtime_flags_schema };
+							&user_schema,    &certificate_schema,
+							&issuer_schema,  &runtime_flags_schema };
 
 	for (size_t s = 0; s < ARRAY_LEN(schemas); s++)
 		for (size_t i = 0; i < schemas[s]->count; i++) {

@@ -106,10 +106,10 @@ static bool load_secret(struct loader *l, const struct secret_source *source,
 
 void secrets_load(struct loader *l, const struct options *options, struct config *config)
 {
-	const struct secret_source shared = { "shared_secret", &options->shared_secret,
-					      "shared_secret_file", &options->shared_secret_file };
-	const struct secret_source cookie = { "cookie_secret", &options->cookie_secret,
-					      "cookie_secret_file", &options->cookie_secret_file };
+	const struct secret_source shared = { "shared_secret", &options->shared_secret.text,
+					      "shared_secret_file", &options->shared_secret.file };
+	const struct secret_source cookie = { "cookie_secret", &options->cookie_secret.text,
+					      "cookie_secret_file", &options->cookie_secret.file };
 
 	config->has_shared_secret = load_secret(l, &shared, config->shared_secret);
 	config->has_cookie_secret = load_secret(l, &cookie, config->cookie_secret);
@@ -250,8 +250,11 @@ struct str secret_text_load(struct loader *l, const struct secret_text *source,
 		}
 		return keep_secret(config, &text);
 	}
-	(void)read_file(l, &file_path, source->file, &text); /* reported */
-	buf_truncate(&text, without_newlines(buf_view(&text)).len);
+	if (read_file(l, &file_path, source->file, &text) == 0) {
+		buf_truncate(&text, without_newlines(buf_view(&text)).len);
+		if (!text.len)
+			loader_value_error(l, &file_path, source->file->at, "the file is empty");
+	}
 	return keep_secret(config, &text);
 }
 
@@ -260,24 +263,26 @@ struct str authority_load(struct loader *l, const struct options *options, struc
 	struct value_path path = { .key = STR("certificate_authority") };
 	struct value_path file_path = { .key = STR("certificate_authority_file") };
 
-	if (!str_is_empty(options->certificate_authority.text))
-		return decode_pem(l, &path, &options->certificate_authority, config);
-	if (!str_is_empty(options->certificate_authority_file.text))
-		return read_pem_file(l, &file_path, &options->certificate_authority_file, config);
+	if (!str_is_empty(options->certificate_authority.text.text))
+		return decode_pem(l, &path, &options->certificate_authority.text, config);
+	if (!str_is_empty(options->certificate_authority.file.text))
+		return read_pem_file(l, &file_path, &options->certificate_authority.file, config);
 	return (struct str){ 0 };
 }
 
 struct str signing_key_load(struct loader *l, const struct options *options, struct config *config)
 {
-	const struct secret_text source = { "signing_key", &options->signing_key,
-					    "signing_key_file", &options->signing_key_file };
-	struct value_path path = { .key = STR("signing_key") };
-	struct text_value value = { .at = value_is_set(options->signing_key_file.at)
-						  ? options->signing_key_file.at
-						  : options->signing_key.at };
+	const struct sourced_value *o = &options->assertion.signing_key;
+	const struct secret_text source = { "signing_key", &o->text, "signing_key_file", &o->file };
+	bool is_from_file = !str_is_empty(o->file.text);
+	struct value_path path = { .key = str_from(is_from_file ? source.file_key : source.key) };
+	struct text_value value = { .at = is_from_file ? o->file.at : o->text.at };
 
 	value.text = str_trim(secret_text_load(l, &source, config));
-	if (str_is_empty(value.text) || str_starts_with(value.text, STR("-----")))
+	if (str_is_empty(value.text) || str_starts_with(value.text, STR("-----BEGIN ")))
 		return value.text;
-	return decode_pem(l, &path, &value, config);
+	struct str pem = decode_pem(l, &path, &value, config);
+	if (pem.len && !str_contains(pem, STR("-----BEGIN ")))
+		loader_value_error(l, &path, value.at, "is neither PEM nor base64 of it");
+	return pem;
 }

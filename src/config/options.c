@@ -21,17 +21,39 @@ static void options_keep_routes(struct loader *l, const struct value_path *path,
 	((struct options *)record)->routes = pair->value;
 }
 
-static void options_keep_request_params(struct loader *l, const struct value_path *path,
-					const struct yaml_pair *pair, void *record)
+/* A mapping of headers to claims; or claims alone, as a list or in one text with commas or blanks between them. */
+static void options_read_claims(struct loader *l, const struct value_path *path,
+				const struct yaml_pair *pair, void *record)
 {
-	((struct options *)record)->idp.request_params = pair->value;
+	struct map_value *map = &((struct options *)record)->assertion.headers;
+	struct list_value list = { 0 };
+
+	if (pair->value->kind == YAML_MAPPING) {
+		(void)value_read_map(l, path, pair->value, map); /* reported */
+		return;
+	}
+	if (value_read_words(l, path, pair->value, &list) < 0 || !list.count)
+		return;
+	struct pair_value *items = arena_alloc_array(l->arena, list.count, sizeof(*items));
+	for (size_t i = 0; i < list.count; i++) {
+		struct str header = arena_printf(l->arena, "x-pomerium-claim-%.*s",
+						 STR_FMT(list.items[i].text));
+
+		items[i] = (struct pair_value){
+			.key = header,
+			.written = header,
+			.at = list.items[i].at,
+			.value = list.items[i],
+		};
+	}
+	*map = (struct map_value){ .items = items, .count = list.count, .at = list.at };
 }
 
 static const struct setting settings[] = {
 	KNOWN("access_log_fields", LIST, LATER, NULL, "fields of the access log"),
 	READ("address", TEXT, struct options, address, ":443",
 	     "where to listen: host:port or :port"),
-	READ("admin_socket", TEXT, struct options, admin_socket, NULL,
+	READ("admin_socket", TEXT, struct options, operator.admin_socket, NULL,
 	     "path of the operator's socket; unset: in the state directory"),
 	KNOWN("allow_upgrades", LIST, NO_EFFECT, NULL, "further HTTP upgrade types"),
 	KNOWN("audit_log_file", TEXT, LATER, NULL, "file for the audit lines alone"),
@@ -57,14 +79,14 @@ static const struct setting settings[] = {
 	KNOWN("autocert_trusted_ca", TEXT, LATER, NULL, "authority of the ACME server, inline"),
 	KNOWN("autocert_trusted_ca_file", TEXT, LATER, NULL, "authority of the ACME server"),
 	KNOWN("autocert_use_staging", BOOL, LATER, NULL, "use the ACME staging directory"),
-	KNOWN("bearer_token_format", TEXT, REFUSED, "default",
-	      "how bearer tokens of programs are verified"),
+	READ("bearer_token_format", TEXT, struct options, idp.bearer_token_format, "default",
+	     "what the bearer token of a program is: default (not looked at), idp_access_token, idp_identity_token or jwt"),
 	KNOWN("blob_storage", ANY, LATER, NULL, "where recordings are kept"),
 	READ("certificate", TEXT, struct options, certificate, NULL,
 	     "certificate chain, base64 of PEM"),
-	READ("certificate_authority", TEXT, struct options, certificate_authority, NULL,
+	READ("certificate_authority", TEXT, struct options, certificate_authority.text, NULL,
 	     "further authority for outgoing TLS, base64 of PEM"),
-	READ("certificate_authority_file", TEXT, struct options, certificate_authority_file, NULL,
+	READ("certificate_authority_file", TEXT, struct options, certificate_authority.file, NULL,
 	     "further authority for outgoing TLS, PEM file"),
 	READ("certificate_file", TEXT, struct options, certificate_file, NULL,
 	     "certificate chain, PEM file"),
@@ -78,7 +100,7 @@ static const struct setting settings[] = {
 	KNOWN("codec_type", TEXT, LATER, "auto", "HTTP version of the listener"),
 	READ("cookie_domain", TEXT, struct options, cookies.domain, NULL,
 	     "Domain attribute of the session cookies"),
-	READ("cookie_expire", DURATION, struct options, cookie_expire, "14h",
+	READ("cookie_expire", DURATION, struct options, cookies.expire, "14h",
 	     "how long a session lasts"),
 	READ("cookie_http_only", BOOL, struct options, cookies.http_only, "true",
 	     "HttpOnly attribute of the session cookies"),
@@ -86,9 +108,9 @@ static const struct setting settings[] = {
 	     "name of the session cookie"),
 	READ("cookie_same_site", TEXT, struct options, cookies.same_site, NULL,
 	     "SameSite attribute of the session cookies: lax, strict, none"),
-	READ("cookie_secret", TEXT, struct options, cookie_secret, NULL,
+	READ("cookie_secret", TEXT, struct options, cookie_secret.text, NULL,
 	     "key for cookies of the login, base64 of 32 bytes"),
-	READ("cookie_secret_file", TEXT, struct options, cookie_secret_file, NULL,
+	READ("cookie_secret_file", TEXT, struct options, cookie_secret.file, NULL,
 	     "file that holds cookie_secret"),
 	KNOWN("databroker_cluster_leader_id", TEXT, LATER, NULL, "clustering"),
 	KNOWN("databroker_cluster_node_id", TEXT, LATER, NULL, "clustering"),
@@ -97,10 +119,10 @@ static const struct setting settings[] = {
 	KNOWN("databroker_raft_bind_address", TEXT, LATER, NULL, "clustering"),
 	KNOWN("databroker_service_url", TEXT, LATER, NULL, "split deployment"),
 	KNOWN("databroker_service_urls", LIST, LATER, NULL, "split deployment"),
-	READ("databroker_storage_connection_string", TEXT, struct options, storage.connection, NULL,
-	     "where the session store is: a directory, or what libpq takes"),
+	READ("databroker_storage_connection_string", TEXT, struct options, storage.connection.text,
+	     NULL, "where the session store is: a directory, or what libpq takes"),
 	READ("databroker_storage_connection_string_file", TEXT, struct options,
-	     storage.connection_file, NULL, "file that holds databroker_storage_connection_string"),
+	     storage.connection.file, NULL, "file that holds databroker_storage_connection_string"),
 	READ("databroker_storage_type", TEXT, struct options, storage.type, "file",
 	     "where sessions are kept: file, memory, postgres"),
 	KNOWN("debug_address", TEXT, LATER, NULL, "listener for profiling"),
@@ -130,32 +152,35 @@ static const struct setting settings[] = {
 	KNOWN("grpc_insecure", BOOL, LATER, "true", "internal listener without TLS"),
 	KNOWN("headers_with_underscores_action", TEXT, LATER, "reject_request",
 	      "what to do with such header names"),
-	READ("health_check_addr", TEXT, struct options, health_check_addr, "127.0.0.1:28080",
-	     "listener for health checks"),
+	READ("health_check_addr", TEXT, struct options, operator.health_check_addr,
+	     "127.0.0.1:28080", "listener for health checks"),
 	KNOWN("health_check_systemd_disabled", BOOL, LATER, NULL,
 	      "do not notify the service manager"),
 	KNOWN("http_redirect_addr", TEXT, LATER, NULL,
 	      "plain HTTP listener that redirects to https"),
-	KNOWN("identity_providers", ANY, REFUSED, NULL, "issuers of workload identities"),
-	KNOWN("idp_access_token_allowed_audiences", LIST, LATER, NULL,
-	      "audiences of access tokens"),
+	NESTED("identity_providers", NAMED, offsetof(struct options, idp.issuers), issuer_schema,
+	       "who issues tokens to machines, by name"),
+	READ("idp_access_token_allowed_audiences", LIST, struct options, idp.access_token_audiences,
+	     NULL, "audiences an access token of a program may have; unset: any"),
 	READ("idp_client_id", TEXT, struct options, idp.client_id, NULL,
 	     "our name at the identity provider"),
-	READ("idp_client_secret", TEXT, struct options, idp.client_secret, NULL,
+	READ("idp_client_secret", TEXT, struct options, idp.client_secret.text, NULL,
 	     "our password at the identity provider"),
-	READ("idp_client_secret_file", TEXT, struct options, idp.client_secret_file, NULL,
+	READ("idp_client_secret_file", TEXT, struct options, idp.client_secret.file, NULL,
 	     "file that holds idp_client_secret"),
 	READ("idp_provider", TEXT, struct options, idp.provider, NULL,
 	     "who knows the users: local, oidc, google, azure, okta, auth0, cognito, gitlab, onelogin, ping, github"),
 	READ("idp_provider_url", TEXT, struct options, idp.url, NULL, "the provider's issuer URL"),
-	PARSED("idp_request_params", options_keep_request_params, NULL,
-	       "further parameters of the login, instead of the provider's own"),
+	READ("idp_request_params", MAP, struct options, idp.request_params, NULL,
+	     "further parameters of the login, instead of the provider's own"),
 	READ("idp_scopes", LIST, struct options, idp.scopes, NULL,
 	     "OAuth scopes, instead of the provider's own"),
 	KNOWN("insecure_server", BOOL, REFUSED, NULL, "listen without TLS"),
 	KNOWN("installation_id", TEXT, LATER, NULL, "label for telemetry"),
-	KNOWN("jwt_claims_headers", ANY, NO_EFFECT, NULL, "claims as headers"),
-	KNOWN("jwt_issuer_format", TEXT, NO_EFFECT, "hostonly", "iss of the identity assertion"),
+	PARSED("jwt_claims_headers", options_read_claims, NULL,
+	       "further claims in the identity assertion: header: claim, or a list of claims"),
+	READ("jwt_issuer_format", TEXT, struct options, assertion.issuer_format, "hostonly",
+	     "iss of the identity assertion: hostonly or uri"),
 	NESTED("local_users", RECORDS, offsetof(struct options, local_users), user_schema,
 	       "users of the built-in identity provider"),
 	READ("local_users_file", TEXT, struct options, local_users_file, NULL,
@@ -209,13 +234,13 @@ static const struct setting settings[] = {
 	KNOWN("services", TEXT, REFUSED, "all", "which parts run"),
 	KNOWN("session_recording_concurrency", NUMBER, LATER, NULL, "recordings at once"),
 	KNOWN("set_response_headers", ANY, NO_EFFECT, NULL, "headers on every response"),
-	READ("shared_secret", TEXT, struct options, shared_secret, NULL,
+	READ("shared_secret", TEXT, struct options, shared_secret.text, NULL,
 	     "key for sessions, base64 of 32 bytes"),
-	READ("shared_secret_file", TEXT, struct options, shared_secret_file, NULL,
+	READ("shared_secret_file", TEXT, struct options, shared_secret.file, NULL,
 	     "file that holds shared_secret"),
-	READ("signing_key", TEXT, struct options, signing_key, NULL,
+	READ("signing_key", TEXT, struct options, assertion.signing_key.text, NULL,
 	     "private key of the identity assertion, PEM or base64 of PEM; unset: derived from shared_secret"),
-	READ("signing_key_file", TEXT, struct options, signing_key_file, NULL,
+	READ("signing_key_file", TEXT, struct options, assertion.signing_key.file, NULL,
 	     "file that holds signing_key"),
 	READ("signout_redirect_url", TEXT, struct options, idp.sign_out_url, NULL,
 	     "where to go after sign-out"),

@@ -3,34 +3,53 @@
 /*
  * options.h - every setting there is, and the plain structs that the supported ones are read into
  *
- * Nothing here has been checked beyond its type; config.c, routes.c, users.c and key_files.c turn it into a struct config.
+ * Nothing here has been checked beyond its type; config.c and the files of its parts turn it into a struct config.
  */
 
 #include "config/schema.h"
 #include "config/value.h"
 
+/* A text that may be in a file of its own. */
+struct sourced_value {
+	struct text_value text;
+	struct text_value file;
+};
+
 struct idp_options {
 	struct text_value provider;
 	struct text_value url;
 	struct text_value client_id;
-	struct text_value client_secret;
-	struct text_value client_secret_file;
+	struct sourced_value client_secret;
 	struct list_value scopes;
-	const struct yaml_node *request_params; /* a mapping, read by config_idp.c */
+	struct map_value request_params;
+	struct list_value access_token_audiences;
+	struct text_value bearer_token_format;
+	struct named_value issuers; /* identity_providers: struct issuer_options */
 	struct text_value sign_out_url;
 };
 
 struct cookie_options {
 	struct text_value name;
 	struct text_value domain;
-	struct text_value same_site;
 	struct bool_value http_only;
+	struct text_value same_site;
+	struct duration_value expire;
 };
 
 struct storage_options {
 	struct text_value type;
-	struct text_value connection;
-	struct text_value connection_file;
+	struct sourced_value connection;
+};
+
+struct assertion_options {
+	struct map_value headers; /* whichever form jwt_claims_headers has: header -> claim */
+	struct text_value issuer_format;
+	struct sourced_value signing_key;
+};
+
+struct operator_options {
+	struct text_value admin_socket;
+	struct text_value health_check_addr;
 };
 
 struct flag_options {
@@ -48,30 +67,23 @@ struct options {
 	struct text_value certificate_key;
 	struct text_value certificate_file;
 	struct text_value certificate_key_file;
+	struct sourced_value certificate_authority;
 
-	struct text_value shared_secret;
-	struct text_value shared_secret_file;
-	struct text_value cookie_secret;
-	struct text_value cookie_secret_file;
-
-	struct text_value certificate_authority;
-	struct text_value certificate_authority_file;
-	struct text_value signing_key;
-	struct text_value signing_key_file;
+	struct sourced_value shared_secret;
+	struct sourced_value cookie_secret;
 
 	struct text_value authenticate_service_url;
 	struct idp_options idp;
 	struct records_value local_users; /* struct user_options */
 	struct text_value local_users_file;
 
-	struct duration_value cookie_expire;
-	struct list_value redirect_whitelist;
-	struct text_value log_level;
 	struct cookie_options cookies;
+	struct list_value redirect_whitelist;
 	struct storage_options storage;
-	struct text_value admin_socket;
-	struct text_value health_check_addr;
+	struct assertion_options assertion;
+	struct operator_options operator;
 	struct flag_options flags;
+	struct text_value log_level;
 
 	/* lists of routes, read by routes.c: what a route may hold depends on what kind of route it is */
 	const struct yaml_node *policy;
@@ -94,6 +106,21 @@ struct user_options {
 	struct bool_value disabled;
 };
 
+struct issuer_options {
+	struct text_value issuer;
+	struct text_value jwks_url;
+	struct list_value supported_algs;
+	struct list_value audiences;
+};
+
+struct route_idp_options {
+	struct text_value client_id;
+	struct text_value client_secret;
+	struct text_value bearer_token_format;
+	struct list_value issuers; /* identity_providers: names */
+	struct list_value access_token_audiences;
+};
+
 struct route_options {
 	struct position at;
 	struct text_value from;
@@ -105,12 +132,12 @@ struct route_options {
 	struct list_value allowed_groups;
 	struct bool_value allow_any_authenticated_user;
 	struct bool_value allow_public_unauthenticated_access;
-	struct text_value idp_client_id;
-	struct text_value idp_client_secret;
+	struct route_idp_options idp;
 };
 
 extern const struct schema options_schema;
 extern const struct schema certificate_schema;
 extern const struct schema user_schema;
+extern const struct schema issuer_schema;
 extern const struct schema route_schema;
 extern const struct schema runtime_flags_schema;

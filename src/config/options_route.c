@@ -33,8 +33,8 @@ static const struct setting route_settings[] = {
 	KNOWN("allowed_idp_claims", ANY, REFUSED, NULL, "users with one of these claims"),
 	READ("allowed_users", LIST, struct route_options, allowed_users, NULL,
 	     "users by e-mail address or id"),
-	KNOWN("bearer_token_format", TEXT, REFUSED, "default",
-	      "how bearer tokens of programs are verified"),
+	READ("bearer_token_format", TEXT, struct route_options, idp.bearer_token_format, NULL,
+	     "what the bearer token of a program is; unset: as globally"),
 	KNOWN("circuit_breaker_thresholds", ANY, LATER, NULL, "limits of the upstream"),
 	KNOWN("cors_allow_preflight", BOOL, NO_EFFECT, NULL, "let CORS preflight requests pass"),
 	KNOWN("depends_on", LIST, LATER, NULL, "hosts to log in to first"),
@@ -49,13 +49,14 @@ static const struct setting route_settings[] = {
 	KNOWN("host_path_regex_rewrite_substitution", TEXT, NO_EFFECT, NULL, "Host header"),
 	KNOWN("host_rewrite", TEXT, NO_EFFECT, NULL, "Host header"),
 	KNOWN("host_rewrite_header", TEXT, NO_EFFECT, NULL, "Host header"),
-	KNOWN("identity_providers", LIST, REFUSED, NULL, "issuers of workload identities"),
+	READ("identity_providers", LIST, struct route_options, idp.issuers, NULL,
+	     "names of global identity_providers whose tokens are good here; with bearer_token_format jwt"),
 	KNOWN("idle_timeout", DURATION, LATER, "0", "cut a silent tunnel"),
-	KNOWN("idp_access_token_allowed_audiences", LIST, LATER, NULL,
-	      "audiences of access tokens"),
-	READ("idp_client_id", TEXT, struct route_options, idp_client_id, NULL,
+	READ("idp_access_token_allowed_audiences", LIST, struct route_options,
+	     idp.access_token_audiences, NULL, "as the global one, which it replaces"),
+	READ("idp_client_id", TEXT, struct route_options, idp.client_id, NULL,
 	     "our name at the identity provider, for this route"),
-	READ("idp_client_secret", TEXT, struct route_options, idp_client_secret, NULL,
+	READ("idp_client_secret", TEXT, struct route_options, idp.client_secret, NULL,
 	     "our password at the identity provider, for this route"),
 	KNOWN("jwt_issuer_format", TEXT, NO_EFFECT, NULL, "iss of the identity assertion"),
 	KNOWN("kubernetes_service_account_token", TEXT, LATER, NULL, "Kubernetes"),
@@ -147,6 +148,23 @@ const struct schema certificate_schema = {
 	.record_size = sizeof(struct certificate_options),
 	.record_at = offsetof(struct certificate_options, at),
 	.has_position = true,
+};
+
+static const struct setting issuer_settings[] = {
+	READ("issuer", TEXT, struct issuer_options, issuer, NULL,
+	     "iss of its tokens: https://, or http:// on this machine; needed, and unique"),
+	READ("jwks_url", TEXT, struct issuer_options, jwks_url, NULL,
+	     "where its keys are; unset: as its discovery document says"),
+	READ("supported_algs", LIST, struct issuer_options, supported_algs, "RS256,ES256,EdDSA",
+	     "signatures that are accepted"),
+	READ("audiences", LIST, struct issuer_options, audiences, NULL,
+	     "a token must be for one of these; needed"),
+};
+
+const struct schema issuer_schema = {
+	.settings = issuer_settings,
+	.count = ARRAY_LEN(issuer_settings),
+	.record_size = sizeof(struct issuer_options),
 };
 
 static const struct setting runtime_flags[] = {

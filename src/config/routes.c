@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "config/config_issuers.h"
 
 struct routes {
 	struct loader *loader;
@@ -136,29 +137,6 @@ static void fill_route(struct arena *arena, const struct route_options *o,
 	route->allowed_groups = list_value_copy(&o->allowed_groups, arena);
 	route->allow_any_authenticated_user = o->allow_any_authenticated_user.is_true;
 	route->allow_public_unauthenticated_access = o->allow_public_unauthenticated_access.is_true;
-	route->idp.client_id = arena_copy(arena, o->idp_client_id.text);
-	route->idp.client_secret = arena_copy(arena, o->idp_client_secret.text);
-}
-
-/* A client of a route's own is one of the global provider. */
-static void check_client(struct loader *l, const struct value_path *path,
-			 const struct route_options *o, const struct config *config)
-{
-	bool has_id = !str_is_empty(o->idp_client_id.text);
-	bool has_secret = !str_is_empty(o->idp_client_secret.text);
-	struct value_path here = { .up = path,
-				   .key = has_id ? STR("idp_client_id")
-						 : STR("idp_client_secret") };
-	struct position at = has_id ? o->idp_client_id.at : o->idp_client_secret.at;
-
-	if (!has_id && !has_secret)
-		return;
-	if (has_id != has_secret)
-		loader_key_error(l, &here, at, "needs %s too",
-				 has_id ? "idp_client_secret" : "idp_client_id");
-	else if (config->idp_provider != CONFIG_IDP_EXTERNAL)
-		loader_key_error(l, &here, at,
-				 "needs an idp_provider that is not local: it is a client of that");
 }
 
 static void load_tcp_route(struct routes *r, const struct value_path *path,
@@ -174,7 +152,7 @@ static void load_tcp_route(struct routes *r, const struct value_path *path,
 
 	schema_load(l, path, node, &route_schema, &options);
 	check_contradictions(l, path, &options);
-	check_client(l, path, &options, r->config);
+	route_read_idp(l, path, &options, r->config, &route.idp);
 	check_entries(l, path, STR("allowed_users"), &options.allowed_users);
 	check_entries(l, path, STR("allowed_domains"), &options.allowed_domains);
 	check_entries(l, path, STR("allowed_groups"), &options.allowed_groups);

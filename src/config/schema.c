@@ -126,6 +126,12 @@ static void load_value(struct loader *l, const struct value_path *path,
 	case SETTING_RECORDS:
 		schema_load_records(l, path, pair->value, setting->table, field);
 		return;
+	case SETTING_NAMED:
+		schema_load_named(l, path, pair->value, setting->table, field);
+		return;
+	case SETTING_MAP:
+		(void)value_read_map(l, path, pair->value, field);
+		return;
 	case SETTING_CUSTOM:
 		setting->parse(l, path, pair, record);
 		return;
@@ -165,7 +171,7 @@ static void load_setting(struct loader *l, const struct value_path *path,
 	}
 }
 
-/* At the top level "a.b: x" means "a: {b: x}". */
+/* At the top level "a.b: x" means "a: {b: x}". What stands for that is allocated: readers may keep it for later. */
 static const struct setting *find_dotted(const struct schema *schema, struct str key)
 {
 	size_t dot = str_find(key, '.');
@@ -180,21 +186,23 @@ static void load_dotted(struct loader *l, const struct value_path *path,
 		load_setting(l, path, pair, setting, record);
 		return;
 	}
-	struct yaml_pair inner = *pair;
+	struct yaml_pair *inner = arena_alloc(l->arena, sizeof(*inner));
+	struct yaml_node *mapping = arena_alloc(l->arena, sizeof(*mapping));
 	size_t dot = str_find(pair->key, '.');
-	inner.key = str_from_pos(pair->key, dot + 1);
-	inner.written = str_from_pos(pair->written, dot + 1);
 
-	struct yaml_node mapping = {
+	*inner = *pair;
+	inner->key = str_from_pos(pair->key, dot + 1);
+	inner->written = str_from_pos(pair->written, dot + 1);
+	*mapping = (struct yaml_node){
 		.kind = YAML_MAPPING,
 		.at = pair->at,
-		.pairs = &inner,
+		.pairs = inner,
 		.count = 1,
 		.weight = pair->value->weight + 1,
 	};
 	struct value_path outer = { .key = str_first(pair->key, dot) };
 	struct yaml_pair whole = *pair;
-	whole.value = &mapping;
+	whole.value = mapping;
 	load_value(l, &outer, &whole, setting, record);
 }
 
@@ -258,4 +266,41 @@ void schema_load_records(struct loader *l, const struct value_path *path,
 		else
 			schema_load(l, &item, node->items[i], schema, record);
 	}
+}
+
+void schema_load_named(struct loader *l, const struct value_path *path,
+		       const struct yaml_node *node, const struct schema *schema,
+		       struct named_value *ret)
+{
+	if (node->kind == YAML_NULL)
+		return;
+	if (node->kind != YAML_MAPPING) {
+		loader_value_error(l, path, node->at, "must be a mapping of names to mappings");
+		return;
+	}
+	struct named_record *items = arena_alloc_array(l->arena, ret->count + node->count + 1,
+						       sizeof(*items));
+
+	if (ret->count)
+		memcpy(items, ret->items, ret->count * sizeof(*items));
+	for (size_t i = 0; i < node->count; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		struct value_path here = { .up = path, .key = pair->written };
+		struct named_record *item = &items[ret->count + i];
+
+		if (str_is_empty(here.key))
+			here.key = STR("\"\"");
+		*item = (struct named_record){
+			.name = pair->key,
+			.written = pair->written,
+			.at = pair->at,
+			.record = arena_alloc(l->arena, schema->record_size),
+		};
+		schema_load(l, &here, pair->value, schema, item->record);
+	}
+	*ret = (struct named_value){
+		.items = items,
+		.count = ret->count + node->count,
+		.at = node->at,
+	};
 }

@@ -30,6 +30,8 @@ enum setting_type {
 	SETTING_TARGETS,  /* struct list_value whose texts are not split at commas */
 	SETTING_RECORD,   /* a mapping with a table of its own, read into the struct at offset */
 	SETTING_RECORDS,  /* a list of such mappings: struct records_value */
+	SETTING_NAMED,    /* a mapping of names to such mappings: struct named_value */
+	SETTING_MAP,      /* a mapping of free keys to texts: struct map_value */
 	SETTING_CUSTOM,   /* parse() */
 	SETTING_ANY,      /* not read in this release */
 };
@@ -63,6 +65,19 @@ struct records_value {
 	struct position at;
 };
 
+struct named_record {
+	struct str name;    /* in lower case */
+	struct str written; /* as written */
+	struct position at; /* of the name */
+	void *record;
+};
+
+struct named_value {
+	struct named_record *items;
+	size_t count;
+	struct position at;
+};
+
 /* Problems go to the report; what could be read is in the record. path is NULL at the top level. */
 void schema_load(struct loader *l, const struct value_path *path, const struct yaml_node *node,
 		 const struct schema *schema, void *record);
@@ -71,6 +86,11 @@ void schema_load(struct loader *l, const struct value_path *path, const struct y
 void schema_load_records(struct loader *l, const struct value_path *path,
 			 const struct yaml_node *node, const struct schema *schema,
 			 struct records_value *ret);
+
+/* A mapping of names to mappings, added to what is there already. */
+void schema_load_named(struct loader *l, const struct value_path *path,
+		       const struct yaml_node *node, const struct schema *schema,
+		       struct named_value *ret);
 
 /* NULL if there is no such key. */
 const struct setting *schema_find(const struct schema *schema, struct str key);

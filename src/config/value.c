@@ -189,6 +189,77 @@ int value_read_list(struct loader *l, const struct value_path *path, const struc
 	return 0;
 }
 
+static bool is_separator(char c)
+{
+	return c == ',' || c == ' ' || c == '\t' || c == '\n';
+}
+
+int value_read_words(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		     struct list_value *ret)
+{
+	if (node->kind != YAML_SCALAR)
+		return value_read_list_whole(l, path, node, ret);
+
+	struct list_value list = { .at = node->at };
+	struct str text = node->text;
+	if (text.len / 2 >= VALUE_LIST_MAX) {
+		loader_value_error(l, path, node->at, "has more than %d elements", VALUE_LIST_MAX);
+		return -1;
+	}
+	list.items = arena_alloc_array(l->arena, text.len / 2 + 1, sizeof(*list.items));
+	for (size_t at = 0; at < text.len;) {
+		size_t end = at;
+
+		while (end < text.len && !is_separator(text.at[end]))
+			end++;
+		if (end > at)
+			list.items[list.count++] = (struct text_value){
+				.text = str_first(str_from_pos(text, at), end - at),
+				.at = node->at,
+			};
+		at = end + 1;
+	}
+	*ret = list;
+	return 0;
+}
+
+int value_read_map(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		   struct map_value *ret)
+{
+	if (is_null(node))
+		return 0;
+	if (node->kind != YAML_MAPPING) {
+		loader_value_error(l, path, node->at, "must be a mapping (key: value)");
+		return -1;
+	}
+	struct pair_value *items = arena_alloc_array(l->arena, ret->count + node->count + 1,
+						     sizeof(*items));
+	struct map_value map = { .items = items, .count = ret->count, .at = node->at };
+	bool is_good = true;
+
+	if (ret->count)
+		memcpy(items, ret->items, ret->count * sizeof(*items));
+	for (size_t i = 0; i < node->count; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+		struct value_path here = { .up = path, .key = pair->key };
+		struct pair_value item = {
+			.key = pair->key,
+			.written = pair->written,
+			.at = pair->at,
+		};
+
+		if (str_is_empty(here.key))
+			here.key = STR("\"\"");
+		if (value_read_text(l, &here, pair->value, &item.value) < 0)
+			is_good = false;
+		items[map.count++] = item;
+	}
+	if (!is_good)
+		return -1;
+	*ret = map;
+	return 0;
+}
+
 struct config_list list_value_copy(const struct list_value *list, struct arena *arena)
 {
 	if (!list->count)

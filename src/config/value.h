@@ -41,6 +41,20 @@ struct list_value {
 	struct position at;
 };
 
+/* An element of a mapping whose keys are free. */
+struct pair_value {
+	struct str key; /* in lower case */
+	struct str written;
+	struct position at; /* of the key */
+	struct text_value value;
+};
+
+struct map_value {
+	struct pair_value *items;
+	size_t count;
+	struct position at;
+};
+
 static inline bool value_is_set(struct position at)
 {
 	return at.line != 0;
@@ -59,9 +73,17 @@ int value_read_duration(struct loader *l, const struct value_path *path,
 int value_read_list(struct loader *l, const struct value_path *path, const struct yaml_node *node,
 		    struct list_value *ret);
 
+/* A list; or one text, split at commas and blanks, of which there may be several. */
+int value_read_words(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		     struct list_value *ret);
+
 /* A list; or one text, which is its only element. */
 int value_read_list_whole(struct loader *l, const struct value_path *path,
 			  const struct yaml_node *node, struct list_value *ret);
+
+/* A mapping to texts, added to what is there already. */
+int value_read_map(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		   struct map_value *ret);
 
 /* 1/0, t/f, true/false in the spellings of the reference. */
 bool bool_parse(struct str text, bool *ret);

@@ -1,37 +1,19 @@
 """The login in a real browser: headless Chromium driven through chromedriver."""
 
-import os
-
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from lib.chromium import address_script, start_chromium, submit, text, wait_for_text
 from lib.gateway import tcp_route
 from lib.login import sign_in_url
 from lib.process import eventually
 from lib.users import ALICE, DEMO
 
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--disable-default-apps", "--no-default-browser-check", "--no-proxy-server", "--disable-extensions",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
-]
-
 
 @pytest.fixture
 def chromium(tmp_path):
-    options = Options()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("acceptInsecureCerts", True)
-    service = Service("/usr/bin/chromedriver", env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
-    driver = webdriver.Chrome(options=options, service=service)
-    driver.set_page_load_timeout(60)
+    driver = start_chromium(tmp_path)
     yield driver
     driver.quit()
 
@@ -41,26 +23,10 @@ def gateway(make_gateway, redis):
     return make_gateway(tcp_route("redis", redis.port, allowed_users=[DEMO.email, ALICE.email]))
 
 
-def submit(driver, user):
-    driver.find_element(By.NAME, "email").send_keys(user.email)
-    driver.find_element(By.NAME, "password").send_keys(user.password)
-    driver.find_element(By.CSS_SELECTOR, "button, input[type=submit]").click()
-
-
-def text(driver):
-    return driver.find_element(By.TAG_NAME, "body").text
-
-
-def wait_for_text(driver, wanted):
-    WebDriverWait(driver, 30).until(lambda d: wanted in text(d))
-
-
 def test_login_of_the_client(chromium, gateway, make_client, redis, tmp_path):
     """The client opens a browser, which here only writes down the address; a person logs in at it."""
     opened = tmp_path / "opened"
-    script = tmp_path / "browser"
-    script.write_text(f"#!/bin/sh\nprintf %s \"$1\" >{opened}.new && mv {opened}.new {opened}\n")
-    script.chmod(0o755)
+    script = address_script(tmp_path / "browser", opened)
     listener = make_client(gateway).listen("redis", browser=script)
     with listener.dial(60) as connection:
         connection.sendall(b"PING\r\n")

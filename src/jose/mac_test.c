@@ -51,11 +51,33 @@ static void test_macs(void **state)
 		   "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* RFC 5869 appendix A.3; more than two blocks; and nothing. */
+static void test_key_derivation(void **state)
+{
+	struct str none = { 0 };
+	struct str key = STR("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+			     "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b");
+	uint8_t out[255 * HMAC_SHA256_SIZE] = { 0 };
+	uint8_t digest[SHA256_SIZE];
+
+	hkdf_sha256(key, none, out, 42);
+	assert_hex(out, 42,
+		   "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+		   "9d201395faa4b61a96c8");
+	assert_int_equal(out[42], 0);
+	hkdf_sha256(STR("key"), STR("info"), out, sizeof(out));
+	digest_sha256(str_of(out, sizeof(out)), digest);
+	assert_hex(digest, sizeof(digest),
+		   "215c61907a919297588c5765fffb44a5cf409879badda218fe88608c10ea2ab2");
+	hkdf_sha256(key, none, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_macs),
+		cmocka_unit_test(test_key_derivation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

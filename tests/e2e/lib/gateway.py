@@ -53,6 +53,8 @@ class Gateway(Process):
 
     def __init__(self, config_path, ca, descriptors=None, env=None, name=None):
         self.ca = ca
+        self.state = config_path.parent / f"{config_path.stem}.state"
+        env = {"STATE_DIRECTORY": str(self.state), **(env or {})}
         super().__init__(
             name or config_path.stem, config_path.parent, [GATEWAY, "--config", config_path], env=env,
             preexec=_descriptor_limit(descriptors) if descriptors else None,

@@ -76,20 +76,6 @@ static struct config *parse_in(const struct folder *folder, const char *text, co
 	return config;
 }
 
-static struct config *parse_good(const char *text)
-{
-	static const struct folder nowhere = { "" };
-
-	return parse_in(&nowhere, text, "");
-}
-
-static void assert_str(struct str s, const char *expected)
-{
-	assert_int_equal(s.len, strlen(expected));
-	if (s.len)
-		assert_memory_equal(s.at, expected, s.len);
-}
-
 static void test_defaults(void **state)
 {
 	static const char *const texts[] = { "", "{}\n", "# nothing\n", "routes:\npolicy: ~\n" };

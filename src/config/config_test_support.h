@@ -34,3 +34,34 @@ static inline struct config *parse_text(struct str text, const char *name, char 
 	report_done(&report);
 	return config;
 }
+
+static inline void assert_str(struct str s, const char *expected)
+{
+	assert_int_equal(s.len, strlen(expected));
+	if (s.len)
+		assert_memory_equal(s.at, expected, s.len);
+}
+
+/* A text nothing is to be said about. */
+static inline struct config *parse_good(const char *text)
+{
+	char *report;
+	struct config *config = parse_text(str_from(text), "c.yaml", &report);
+
+	assert_string_equal(report, "");
+	assert_non_null(config);
+	mem_free(report);
+	return config;
+}
+
+/* Parses and compares what was reported; refused is exactly what has an error. */
+static inline void assert_report(const char *text, const char *expected)
+{
+	char *report;
+	struct config *config = parse_text(str_from(text), "c.yaml", &report);
+
+	assert_string_equal(report, expected);
+	assert_int_equal(config == NULL, report[0] == 'E' || strstr(report, "\nE ") != NULL);
+	mem_free(report);
+	config_free(config);
+}

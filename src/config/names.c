@@ -55,7 +55,7 @@ int url_check(struct loader *l, const struct value_path *path, const struct text
 	struct url url;
 
 	if (url_parse(value->text, &url, &e) < 0) {
-		loader_value_error(l, path, value->at, "is not a URL (https://host): %s", e.text);
+		loader_value_error(l, path, value->at, "%s", e.text);
 		return -1;
 	}
 	if (!is_scheme_good(&url, need)) {

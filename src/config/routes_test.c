@@ -11,34 +11,6 @@
 
 #include "config/config_test_support.h"
 
-static void assert_str(struct str s, const char *expected)
-{
-	assert_int_equal(s.len, strlen(expected));
-	if (s.len)
-		assert_memory_equal(s.at, expected, s.len);
-}
-
-static struct config *parse_good(const char *text)
-{
-	char *report;
-	struct config *config = parse_text(str_from(text), "c.yaml", &report);
-
-	assert_string_equal(report, "");
-	assert_non_null(config);
-	mem_free(report);
-	return config;
-}
-
-static void assert_report(const char *text, const char *expected)
-{
-	char *report;
-	struct config *config = parse_text(str_from(text), "c.yaml", &report);
-
-	assert_string_equal(report, expected);
-	mem_free(report);
-	config_free(config);
-}
-
 /* As the manual prints it. */
 static void test_example_of_the_manual(void **state)
 {

@@ -314,9 +314,9 @@ static void answer_at_once(struct document_wait *wait, struct entry *entry)
 	later_start(&wait->later, wait->cache->loop, answer_later);
 }
 
-struct document_wait *
-document_cache_renew(struct document_cache *c, const struct document_source *source,
-		     void (*on_done)(void *arg, const struct document_answer *answer), void *arg)
+struct document_wait *document_cache_renew(
+	struct document_cache *c, const struct document_source *source,
+	void (*on_done)(void *arg, const struct document_answer *answer), void *arg)
 {
 	struct document_wait *wait = mem_alloc(sizeof(*wait));
 	struct entry *entry = use_entry(c, source);

@@ -45,7 +45,7 @@ struct document_kind {
 };
 
 struct document_answer {
-	void *document;          /* borrowed for the call; NULL: error says why */
+	void *document; /* borrowed for the call; NULL: error says why */
 	const struct err *error;
 	bool is_nonsense; /* something was fetched, but it is no such document */
 };
@@ -61,7 +61,7 @@ void *document_cache_find(struct document_cache *c, struct str key);
  * Asks again, unless that was done just now, and tells what came of it: on_done runs once, later. One fetch serves all
  * who wait. The source is copied.
  */
-struct document_wait *
-document_cache_renew(struct document_cache *c, const struct document_source *source,
-		     void (*on_done)(void *arg, const struct document_answer *answer), void *arg);
+struct document_wait *document_cache_renew(
+	struct document_cache *c, const struct document_source *source,
+	void (*on_done)(void *arg, const struct document_answer *answer), void *arg);
 void document_cache_cancel(struct document_wait *wait); /* NULL is ignored */

@@ -8,12 +8,12 @@
  * later and ends nothing. Also drops what has expired.
  *
  * Threads    That of the loop.
- * Limits     UPKEEP_CALLS_MAX sessions at a time.
+ * Limits     From UPKEEP_CALLS_MAX sessions in progress on no more are claimed; a claim gives STORE_CLAIM_MAX at most.
  */
 
 #define UPKEEP_INTERVAL_MS 1000
 #define UPKEEP_PURGE_MS    60000
-#define UPKEEP_CALLS_MAX   STORE_CLAIM_MAX
+#define UPKEEP_CALLS_MAX   64
 
 struct idp_service;
 struct log;

@@ -158,7 +158,7 @@ def test_form_for_people(make_gateway, redis):
 
     path = write_config(make_gateway.directory / "people.yaml", make_gateway.config([tcp_route("redis", redis.port)]))
     with subprocess.Popen([GATEWAY, "--config", path], stdout=subprocess.PIPE, text=True,
-                          env=environment(LOG_FORMAT="console")) as process:
+                          env=environment(LOG_FORMAT="console", STATE_DIRECTORY=make_gateway.directory / "state")) as process:
         lines = [process.stdout.readline(), process.stdout.readline()]
         process.terminate()
         rest = process.stdout.read()

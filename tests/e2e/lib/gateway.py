@@ -5,10 +5,11 @@ import json
 import os
 import resource
 import subprocess
+import tempfile
 
 from lib.logs import Log
-from lib.net import Connection, connect_bytes, request_bytes
-from lib.process import GATEWAY, Process, eventually, run
+from lib.net import Connection, connect_bytes, free_port, request_bytes
+from lib.process import GATEWAY, Process, environment, eventually, run
 
 DOMAIN = "demo.localhost"
 SHARED_KEY = bytes(range(32))
@@ -32,6 +33,7 @@ def base_config(certificate, key, users, routes):
     """A configuration that is complete; JSON text is YAML as well."""
     return {
         "address": "127.0.0.1:0",
+        "health_check_addr": f"127.0.0.1:{free_port()}",
         "workers": 2,
         "certificates": [{"cert": str(certificate), "key": str(key)}],
         "shared_secret": base64.b64encode(SHARED_KEY).decode(),
@@ -54,7 +56,7 @@ class Gateway(Process):
     def __init__(self, config_path, ca, descriptors=None, env=None, name=None):
         self.ca = ca
         self.state = config_path.parent / f"{config_path.stem}.state"
-        env = {"STATE_DIRECTORY": str(self.state), **(env or {})}
+        env = {**environment(STATE_DIRECTORY=self.state), **(env or {})}
         super().__init__(
             name or config_path.stem, config_path.parent, [GATEWAY, "--config", config_path], env=env,
             preexec=_descriptor_limit(descriptors) if descriptors else None,
@@ -120,6 +122,8 @@ def _descriptor_limit(count):
 def run_gateway(*arguments, timeout=30, **options):
     """The gateway program to its end, for what must fail or only prints."""
     try:
-        return run(GATEWAY, *arguments, timeout=timeout, **options)
+        with tempfile.TemporaryDirectory() as state:
+            options.setdefault("env", environment(STATE_DIRECTORY=state))
+            return run(GATEWAY, *arguments, timeout=timeout, **options)
     except subprocess.TimeoutExpired as e:
         raise AssertionError(f"pomerium {arguments} did not end: {e.stdout!r} {e.stderr!r}") from None

@@ -5,9 +5,10 @@ import signal
 import sys
 import urllib.request
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from lib.gateway import DOMAIN
-from lib.login import Browser
+from lib.login import Browser, sign_in_url
 from lib.net import free_port, is_listening
 from lib.process import Process, eventually
 from lib.users import ALICE, DEMO, MALLORY
@@ -15,6 +16,7 @@ from lib.users import ALICE, DEMO, MALLORY
 PROGRAM = Path(__file__).parent.parent / "idp" / "provider.js"
 HOST = f"idp.{DOMAIN}"
 AUTHENTICATE = f"authenticate.{DOMAIN}"
+CLI = "http://127.0.0.1:1"
 CLIENT_ID = "gateway"
 CLIENT_SECRET = "secret of the client: +/&=%?"
 
@@ -162,12 +164,14 @@ class Place:
 class World:
     """A provider, and two places for gateways that it knows as one client."""
 
-    def __init__(self, directory, authority, certificate, sign_out_to=(), more_clients=(), **settings):
+    def __init__(self, directory, authority, certificate, sign_out_to=(), more_clients=None,
+                 auth_method="client_secret_basic", **settings):
         self.ca = authority.ca
         self.places = [Place(), Place()]
-        algorithm = settings.get("algorithms", ["ES256"])[0]
-        ours = client(self.places, algorithm=algorithm, sign_out_to=sign_out_to)
-        self.provider = OidcProvider(directory, certificate, [ours, *more_clients], **settings)
+        ours = client(self.places, algorithm=settings.get("algorithms", ["ES256"])[0], sign_out_to=sign_out_to,
+                      token_endpoint_auth_method=auth_method)
+        clients = [ours, *(more_clients(self.places) if more_clients else ())]
+        self.provider = OidcProvider(directory, certificate, clients, auth_methods=[auth_method], **settings)
 
     def settings(self, place=0, **changes):
         return self.places[place].settings(self.provider.issuer, self.ca, **changes)
@@ -175,3 +179,22 @@ class World:
     def stop(self):
         self.provider.thaw()
         self.provider.stop()
+
+
+def log_in(gateway, name="redis", user=DEMO, browser=None):
+    """The browser after a whole login at the provider, and where it was sent last."""
+    browser = browser or ProviderBrowser(gateway.ca)
+    return browser, browser.log_in(sign_in_url(gateway, name, CLI), user, stop_at=CLI)
+
+
+def obtain_token(gateway, name="redis", user=DEMO, browser=None):
+    """A session token, by the way a program gets one."""
+    _, page = log_in(gateway, name, user, browser)
+    assert page.status == 302 and page.location.startswith(CLI), f"{page.status} {page.text[:500]}"
+    return parse_qs(urlsplit(page.location).query)["pomerium_jwt"][0]
+
+
+def send_to_provider(client):
+    """Lets a client of the tests log in at the provider instead of at the gateway's own page."""
+    client.browser = browser_script(client.directory / "browser", client.gateway.ca, client.user, client.visits)
+    return client

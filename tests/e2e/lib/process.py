@@ -20,7 +20,10 @@ CRASH_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, s
 
 
 def environment(**changes):
-    """What our programs are started with: nothing of the caller's that could change what they do."""
+    """What our programs are started with: nothing of the caller's that could change what they do.
+
+    Whoever starts a gateway for longer says where its state is to be kept; of the others none may find that of another.
+    """
     kept = {
         name: value for name, value in os.environ.items()
         if name in ("PATH", "LANG", "TMPDIR") or name.endswith("SAN_OPTIONS")

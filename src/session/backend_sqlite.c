@@ -1,8 +1,12 @@
 /*
- * One table, prepared statements, WAL with a flush at every commit (synchronous=FULL): what commit() has confirmed
- * survives the process and the power. Also the store in memory, which is the same in ":memory:".
+ * backend_sqlite.c - records in a SQLite file; also in memory, which is the same with the path ":memory:"
  *
- * Statements are prepared once; a statement is reset when its result has been taken.
+ * One table, prepared statements, WAL with a flush at every commit (synchronous=FULL): what commit() has confirmed
+ * survives the process and the power. A statement is reset when its result has been taken.
+ *
+ * The file stays open whatever happens; what can fail is a call, because the disk is full or broken or another process
+ * keeps its lock. From then on the backend is away, until a write that changes nothing succeeds; reads are served all
+ * the while. That another process has written is seen in data_version, which costs no disk access; what it wrote is not.
  */
 
 #include "session/store_backend.h"
@@ -10,14 +14,22 @@
 #include <assert.h>
 #include <poll.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "session/sqlite_file.h"
+
+#define LOOK_MS      1000 /* how often to look for changes of other processes */
+#define PAUSE_MIN_MS 50
+#define PAUSE_MAX_MS 1000
 
 struct sqlite_backend {
 	struct store_backend backend;
 	struct sqlite_file file;
-	uint64_t count; /* of rows; other processes do not write here */
-	bool is_in_transaction;
+	uint64_t data_version; /* changes when another process has written */
+	bool is_away;
+	struct err away; /* why */
+	int pause_ms;    /* before the next attempt to come back */
+	uint64_t retry_ms;
 };
 
 static struct sqlite_backend *of(struct store_backend *b)
@@ -39,14 +51,30 @@ static void bind_int(sqlite3_stmt *st, int index, int64_t value)
 	(void)sqlite3_bind_int64(st, index, value); /* as above */
 }
 
-/* Ends a statement; result is what the last step said. */
+static void go_away(struct sqlite_backend *s)
+{
+	(void)sqlite_file_error(&s->file, &s->away);
+	if (!s->is_away)
+		s->pause_ms = PAUSE_MIN_MS;
+	s->is_away = true;
+	s->retry_ms = clock_now_ms() + (uint64_t)s->pause_ms;
+}
+
+/* Ends a statement; result is what the last step said. A failure ends the transaction as well. */
 static int finish(struct sqlite_backend *s, sqlite3_stmt *st, int result, struct err *e)
 {
-	int rc = result == SQLITE_DONE || result == SQLITE_ROW ? 0 : sqlite_file_error(&s->file, e);
+	bool has_failed = result != SQLITE_DONE && result != SQLITE_ROW;
 
+	if (has_failed)
+		go_away(s);
 	(void)sqlite3_reset(st); /* repeats the failure of the step */
 	(void)sqlite3_clear_bindings(st);
-	return rc;
+	if (!has_failed)
+		return 0;
+	if (e)
+		*e = s->away;
+	s->backend.ops->rollback(&s->backend);
+	return -1;
 }
 
 static int run(struct sqlite_backend *s, enum statement which, struct err *e)
@@ -113,36 +141,24 @@ static int run_for_rows(struct sqlite_backend *s, sqlite3_stmt *st, size_t limit
 
 static int sqlite_begin(struct store_backend *b, struct err *e)
 {
-	struct sqlite_backend *s = of(b);
+	return run(of(b), STATEMENT_BEGIN, e);
+}
 
-	if (run(s, STATEMENT_BEGIN, e) < 0)
-		return -1;
-	s->is_in_transaction = true;
-	return 0;
+static int sqlite_commit(struct store_backend *b, struct err *e)
+{
+	return run(of(b), STATEMENT_COMMIT, e);
 }
 
 static void sqlite_rollback(struct store_backend *b)
 {
 	struct sqlite_backend *s = of(b);
+	sqlite3_stmt *st = s->file.statements[STATEMENT_ROLLBACK];
 
-	if (!s->is_in_transaction)
+	/* Some errors have done it already. If it fails itself, whatever comes next fails as well, and tries again. */
+	if (sqlite3_get_autocommit(s->file.db))
 		return;
-	s->is_in_transaction = false;
-	if (!sqlite3_get_autocommit(s->file.db))
-		(void)run(s, STATEMENT_ROLLBACK, NULL); /* some errors have done it already */
-	(void)run_for_number(s, STATEMENT_COUNT_ALL, &s->count, NULL);
-}
-
-static int sqlite_commit(struct store_backend *b, struct err *e)
-{
-	struct sqlite_backend *s = of(b);
-
-	if (run(s, STATEMENT_COMMIT, e) < 0) {
-		sqlite_rollback(b);
-		return -1;
-	}
-	s->is_in_transaction = false;
-	return 0;
+	(void)sqlite3_step(st);
+	(void)sqlite3_reset(st);
 }
 
 /* ---- rows ---- */
@@ -159,39 +175,47 @@ static void bind_record(sqlite3_stmt *st, const struct record *r)
 	(void)sqlite3_bind_blob64(st, 8, r->body.at ? r->body.at : "", r->body.len, SQLITE_STATIC);
 }
 
-static int exists(struct sqlite_backend *s, const struct record *r, bool *ret, struct err *e)
+/* 0 if there is none. */
+static int find_version(struct sqlite_backend *s, enum record_kind kind, struct str id,
+			uint64_t *ret, struct err *e)
 {
-	sqlite3_stmt *st = s->file.statements[STATEMENT_GET];
-	int result;
+	sqlite3_stmt *st = s->file.statements[STATEMENT_VERSION];
 
-	bind_int(st, 1, r->kind);
-	bind_text(st, 2, r->id);
-	result = sqlite3_step(st);
-	*ret = result == SQLITE_ROW;
-	return finish(s, st, result, e);
+	*ret = 0;
+	bind_int(st, 1, kind);
+	bind_text(st, 2, id);
+	return run_for_number(s, STATEMENT_VERSION, ret, e);
 }
 
-/* Makes room for a new session of somebody who has many. */
+/* A new session of somebody who has too many replaces one. */
+static int has_to_replace(struct sqlite_backend *s, const struct record *r, bool *ret,
+			  struct err *e)
+{
+	sqlite3_stmt *st = s->file.statements[STATEMENT_COUNT_OWNER];
+	uint64_t count = 0;
+
+	*ret = false;
+	if (r->kind != RECORD_SESSION)
+		return 0;
+	bind_int(st, 1, r->kind);
+	bind_text(st, 2, r->owner);
+	if (run_for_number(s, STATEMENT_COUNT_OWNER, &count, e) < 0)
+		return -1;
+	*ret = count >= STORE_SESSIONS_PER_USER_MAX;
+	return 0;
+}
+
 static int drop_oldest(struct sqlite_backend *s, const struct record *r, struct err *e)
 {
 	const struct store_backend_events *events = s->backend.events;
-	sqlite3_stmt *count = s->file.statements[STATEMENT_COUNT_OWNER];
-	sqlite3_stmt *drop = s->file.statements[STATEMENT_DROP_OLDEST];
+	sqlite3_stmt *st = s->file.statements[STATEMENT_DROP_OLDEST];
 	struct record_list list = { 0 };
 	struct arena arena = { 0 };
-	uint64_t have = 0;
-	int result = 0;
+	int result;
 
-	bind_int(count, 1, r->kind);
-	bind_text(count, 2, r->owner);
-	if (run_for_number(s, STATEMENT_COUNT_OWNER, &have, e) < 0)
-		return -1;
-	if (have < STORE_SESSIONS_PER_USER_MAX)
-		return 0;
-	bind_int(drop, 1, r->kind);
-	bind_text(drop, 2, r->owner);
-	result = run_for_rows(s, drop, 1, &arena, &list, e);
-	s->count -= list.count;
+	bind_int(st, 1, r->kind);
+	bind_text(st, 2, r->owner);
+	result = run_for_rows(s, st, 1, &arena, &list, e);
 	if (result == 0 && list.count && events)
 		events->on_change(s->backend.arg, &(struct record_stamp){ .kind = r->kind,
 									  .id = list.items[0].id });
@@ -199,65 +223,50 @@ static int drop_oldest(struct sqlite_backend *s, const struct record *r, struct 
 	return result;
 }
 
+/* What is there is bound and written with a version of its own. */
+static int write_row(struct sqlite_backend *s, enum statement which, struct record *r,
+		     struct err *e)
+{
+	if (run_for_number(s, STATEMENT_NEXT_VERSION, &r->version, e) < 0)
+		return -1;
+	bind_record(s->file.statements[which], r);
+	return run(s, which, e);
+}
+
 static int insert(struct sqlite_backend *s, struct record *r, enum store_result *ret, struct err *e)
 {
-	sqlite3_stmt *st = s->file.statements[STATEMENT_INSERT];
-	bool is_there;
+	uint64_t count = 0;
+	bool is_replacing;
 
-	if (exists(s, r, &is_there, e) < 0)
+	if (has_to_replace(s, r, &is_replacing, e) < 0 ||
+	    run_for_number(s, STATEMENT_COUNT_ALL, &count, e) < 0)
 		return -1;
-	if (is_there) {
-		*ret = STORE_CONFLICT;
-		return 0;
-	}
-	if (s->count >= s->backend.records_max) {
+	if (count - is_replacing >= s->backend.records_max) {
 		*ret = STORE_FULL;
 		return 0;
 	}
-	if (r->kind == RECORD_SESSION && drop_oldest(s, r, e) < 0)
+	if (is_replacing && drop_oldest(s, r, e) < 0)
 		return -1;
-	bind_record(st, r);
-	if (run(s, STATEMENT_INSERT, e) < 0)
-		return -1;
-	s->count++;
 	*ret = STORE_DONE;
-	return 0;
-}
-
-static int update(struct sqlite_backend *s, struct record *r, uint64_t expected_version,
-		  enum store_result *ret, struct err *e)
-{
-	sqlite3_stmt *st = s->file.statements[STATEMENT_UPDATE];
-	bool is_there;
-
-	bind_record(st, r);
-	bind_int(st, 9, (int64_t)expected_version);
-	if (run(s, STATEMENT_UPDATE, e) < 0)
-		return -1;
-	if (sqlite3_changes(s->file.db) == 1) {
-		*ret = STORE_DONE;
-		return 0;
-	}
-	if (exists(s, r, &is_there, e) < 0)
-		return -1;
-	*ret = is_there ? STORE_CONFLICT : STORE_ABSENT;
-	return 0;
+	return write_row(s, STATEMENT_INSERT, r, e);
 }
 
 static int sqlite_put(struct store_backend *b, struct record *r, uint64_t expected_version,
 		      enum store_result *ret, struct err *e)
 {
 	struct sqlite_backend *s = of(b);
-	struct record row = *r;
+	uint64_t version;
 
-	if (run_for_number(s, STATEMENT_NEXT_VERSION, &row.version, e) < 0)
+	if (find_version(s, r->kind, r->id, &version, e) < 0)
 		return -1;
-	if (expected_version ? update(s, &row, expected_version, ret, e) < 0
-			     : insert(s, &row, ret, e) < 0)
-		return -1;
-	if (*ret == STORE_DONE)
-		r->version = row.version;
-	return 0;
+	if (version != expected_version) {
+		*ret = version ? STORE_CONFLICT : STORE_ABSENT;
+		return 0;
+	}
+	if (!expected_version)
+		return insert(s, r, ret, e);
+	*ret = STORE_DONE;
+	return write_row(s, STATEMENT_UPDATE, r, e);
 }
 
 static int one_row(struct sqlite_backend *s, enum statement which, const struct record_stamp *key,
@@ -300,7 +309,6 @@ static int sqlite_remove(struct store_backend *b, enum record_kind kind, struct 
 
 	if (one_row(of(b), STATEMENT_REMOVE, &key, arena, &list, e) < 0)
 		return -1;
-	of(b)->count -= list.count;
 	give_one(&list, ret_record, ret);
 	return 0;
 }
@@ -340,29 +348,15 @@ static int sqlite_purge(struct store_backend *b, int64_t now_unix, size_t limit,
 
 	bind_int(st, 1, now_unix);
 	bind_int(st, 2, (int64_t)limit);
-	if (run_for_rows(s, st, limit, arena, ret, e) < 0)
-		return -1;
-	s->count -= ret->count;
-	for (size_t i = 0; i < ret->count; i++)
-		ret->items[i].version = 0;
-	return 0;
+	return run_for_rows(s, st, limit, arena, ret, e);
 }
 
 static int sqlite_compare(struct store_backend *b, struct record_stamp *stamps, size_t count,
 			  struct err *e)
 {
-	struct sqlite_backend *s = of(b);
-
-	for (size_t i = 0; i < count; i++) {
-		struct record_list list = { 0 };
-		struct arena arena = { 0 };
-		int result = one_row(s, STATEMENT_GET, &stamps[i], &arena, &list, e);
-
-		stamps[i].version = list.count ? list.items[0].version : 0;
-		arena_done(&arena);
-		if (result < 0)
+	for (size_t i = 0; i < count; i++)
+		if (find_version(of(b), stamps[i].kind, stamps[i].id, &stamps[i].version, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -375,13 +369,74 @@ static int sqlite_count(struct store_backend *b, enum record_kind kind, uint64_t
 	return run_for_number(s, STATEMENT_COUNT_KIND, ret, e);
 }
 
-/* The file is always there: what fails is a call, not the backend. */
+/* ---- waiting ---- */
+
+static void tell_gap(struct sqlite_backend *s)
+{
+	if (s->backend.events)
+		s->backend.events->on_gap(s->backend.arg);
+}
+
+/* Whether a write works again. */
+static bool can_come_back(struct sqlite_backend *s)
+{
+	if (clock_now_ms() < s->retry_ms)
+		return false;
+	s->pause_ms = s->pause_ms * 2 < PAUSE_MAX_MS ? s->pause_ms * 2 : PAUSE_MAX_MS;
+	if (run(s, STATEMENT_BEGIN, NULL) < 0 || run(s, STATEMENT_TOUCH, NULL) < 0 ||
+	    run(s, STATEMENT_COMMIT, NULL) < 0)
+		return false;
+	s->is_away = false;
+	return true;
+}
+
+static bool was_changed_by_others(struct sqlite_backend *s)
+{
+	uint64_t before = s->data_version;
+
+	return run_for_number(s, STATEMENT_DATA_VERSION, &s->data_version, NULL) == 0 &&
+	       s->data_version != before;
+}
+
+/* True if there was something to tell. */
+static bool look_around(struct sqlite_backend *s)
+{
+	bool was_away = s->is_away;
+
+	if (s->file.is_memory && !was_away)
+		return false;
+	if (was_away ? !can_come_back(s) : !was_changed_by_others(s))
+		return was_away != s->is_away;
+	tell_gap(s);
+	return true;
+}
+
+static int next_look_ms(const struct sqlite_backend *s)
+{
+	if (s->is_away)
+		return s->pause_ms;
+	return s->file.is_memory ? -1 : LOOK_MS;
+}
+
 static int sqlite_wait(struct store_backend *b, int wake_fd, int timeout_ms, struct err *e)
 {
+	struct sqlite_backend *s = of(b);
 	struct pollfd fd = { .fd = wake_fd, .events = POLLIN };
 
-	(void)poll(&fd, 1, timeout_ms); /* woken too early: there is just nothing to do */
-	return 0;
+	for (;;) {
+		int look_ms = next_look_ms(s);
+		bool is_last = timeout_ms >= 0 && (look_ms < 0 || timeout_ms <= look_ms);
+		/* A signal may end it early: then it is looked around early. */
+		int ready = poll(&fd, 1, is_last ? timeout_ms : look_ms);
+
+		if (look_around(s) || ready > 0 || is_last)
+			break;
+		if (timeout_ms >= 0)
+			timeout_ms -= look_ms;
+	}
+	if (s->is_away && e)
+		*e = s->away;
+	return s->is_away ? -1 : 0;
 }
 
 static void sqlite_close(struct store_backend *b)
@@ -412,7 +467,7 @@ static int read_numbers(struct sqlite_backend *s, struct err *e)
 {
 	if (run_for_number(s, STATEMENT_SERVER_VERSION, &s->backend.server_version, e) < 0)
 		return -1;
-	return run_for_number(s, STATEMENT_COUNT_ALL, &s->count, e);
+	return run_for_number(s, STATEMENT_DATA_VERSION, &s->data_version, e);
 }
 
 int backend_sqlite_open(struct str path, struct store_backend **ret, struct err *e)

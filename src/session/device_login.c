@@ -1,9 +1,14 @@
+/*
+ * device_login.c - what a machine says of itself is shown to a person who decides by it, so nothing in it may play tricks
+ */
+
 #include "session/device_login.h"
 
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/ref.h"
+#include "base/utf8.h"
 #include "jose/mac.h"
 
 /* Consonants that nobody takes for one another, and that make no words (RFC 8628 section 6.1). */
@@ -22,17 +27,43 @@ static struct device_object *object_of(struct device_login *login)
 	return container_of(login, struct device_object, login);
 }
 
+/* Control characters, and those that change the direction of what follows. */
+static bool is_shown(uint32_t code_point)
+{
+	return code_point >= 0x20 && !(code_point >= 0x7f && code_point < 0xa0) &&
+	       code_point != 0x061c && !(code_point >= 0x200b && code_point <= 0x200f) &&
+	       !(code_point >= 0x2028 && code_point <= 0x202e) &&
+	       !(code_point >= 0x2060 && code_point <= 0x206f) && code_point != 0xfeff;
+}
+
+/* At most DEVICE_NAME_MAX bytes; a question mark for what must not be shown. */
+static char *copy_shown(struct str text)
+{
+	struct buf out = BUF_INIT(DEVICE_NAME_MAX);
+	int rc = 0;
+
+	while (text.len && rc == 0) {
+		uint32_t code_point;
+		size_t len = utf8_decode(text, &code_point);
+
+		rc = len && is_shown(code_point) ? buf_append(&out, text.at, len)
+						 : buf_append_char(&out, '?');
+		text = str_from_pos(text, len ? len : 1);
+	}
+	return buf_take_string(&out);
+}
+
 struct device_login *device_login_new(const struct device_login *facts)
 {
 	struct device_object *object = mem_alloc(sizeof(*object));
 	struct device_login *login = &object->login;
 
 	object->ref = REF_INIT;
-	object->client_name = str_copy(facts->client_name);
+	object->client_name = copy_shown(facts->client_name);
 	object->client_address = str_copy(facts->client_address);
 	object->authority = str_copy(facts->authority);
 	*login = *facts;
-	login->client_name = str_of(object->client_name, facts->client_name.len);
+	login->client_name = str_from(object->client_name);
 	login->client_address = str_of(object->client_address, facts->client_address.len);
 	login->authority = str_of(object->authority, facts->authority.len);
 	return login;

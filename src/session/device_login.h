@@ -25,7 +25,7 @@ struct device_login {
 	char user_code[DEVICE_USER_CODE_LEN + 1];
 	enum device_state state;
 	char session_id[UUID_TEXT_LEN + 1]; /* whose token the machine gets; "" unless approved */
-	struct str client_name; /* printable, cut; belongs to the login, like what follows */
+	struct str client_name;             /* belongs to the login, like what follows */
 	struct str client_address;
 	struct str authority; /* the host the machine asked: the audience of its token */
 	int64_t created_unix;
@@ -33,6 +33,7 @@ struct device_login {
 	uint64_t record_version; /* given by the store */
 };
 
+/* Copies everything; of client_name what may be shown, cut at DEVICE_NAME_MAX bytes. */
 struct device_login *device_login_new(const struct device_login *facts) MUST_CHECK;
 struct device_login *device_login_ref(struct device_login *login);
 void device_login_unref(struct device_login *login); /* NULL is ignored */

@@ -1,3 +1,7 @@
+/*
+ * session_secrets.c - the schedule: pure functions of what is known
+ */
+
 #include "session/session_secrets.h"
 
 #include "base/mem.h"
@@ -44,30 +48,50 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* After temporary errors: 10 s, 20 s, 40 s, 60 s, 60 s, ... */
-static int64_t pause_s(const struct session_secrets *s)
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The times are the provider's: they may be anything. */
+static int64_t add_seconds(int64_t at_unix, int64_t seconds)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(at_unix, seconds, &sum))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+/* After temporary errors a pause of 10 s, 20 s, 40 s, 60 s, 60 s, ...; anything is a time before there were any. */
+static int64_t not_before(const struct session_secrets *s)
 {
 	int64_t pause = REFRESH_INTERVAL_S;
 
+	if (!s->failures)
+		return INT64_MIN;
 	for (unsigned i = 1; i < s->failures && pause < UPKEEP_RETRY_MAX_S; i++)
 		pause *= 2;
-	return pause < UPKEEP_RETRY_MAX_S ? pause : UPKEEP_RETRY_MAX_S;
+	return add_seconds(s->failed_unix, pause < UPKEEP_RETRY_MAX_S ? pause : UPKEEP_RETRY_MAX_S);
 }
 
 static int64_t refresh_due(const struct session_secrets *s)
 {
 	int64_t end = earlier(s->access_expires_unix, s->id_expires_unix);
-	int64_t due = end - REFRESH_BEFORE_S;
-	int64_t not_before = s->refreshed_unix + REFRESH_INTERVAL_S;
+	int64_t due;
 
 	if (!end || str_is_empty(s->refresh_token))
 		return 0;
-	return due > not_before ? due : not_before;
+	due = later(add_seconds(end, -REFRESH_BEFORE_S),
+		    add_seconds(s->refreshed_unix, REFRESH_INTERVAL_S));
+	return later(due, not_before(s));
 }
 
 static int64_t userinfo_due(const struct session_secrets *s)
 {
-	return s->userinfo_unix ? s->userinfo_unix + USERINFO_INTERVAL_S : 0;
+	if (!s->userinfo_unix)
+		return 0;
+	return later(add_seconds(s->userinfo_unix, USERINFO_INTERVAL_S), not_before(s));
 }
 
 bool session_refresh_is_due(const struct session_secrets *s, int64_t now_unix)
@@ -86,9 +110,7 @@ bool session_userinfo_is_due(const struct session_secrets *s, int64_t now_unix)
 
 int64_t session_upkeep_due(const struct session_secrets *s)
 {
-	int64_t due = earlier(refresh_due(s), userinfo_due(s));
-
-	return due && s->failures ? due + pause_s(s) : due;
+	return earlier(refresh_due(s), userinfo_due(s));
 }
 
 int64_t session_valid_until(const struct session_secrets *s, int64_t expires_unix)

@@ -28,6 +28,7 @@ struct session_secrets {
 	int64_t refreshed_unix;
 	int64_t userinfo_unix; /* when it was read; 0: the provider has none */
 	unsigned failures;     /* temporary ones in a row */
+	int64_t failed_unix; /* when the last of them was; the next attempt is not before its pause is over */
 };
 
 struct session_secrets *session_secrets_new(const struct session_secrets *facts) MUST_CHECK;

@@ -6,6 +6,8 @@
  * Private to session/.
  */
 
+#include <stdbool.h>
+
 #include <sqlite3.h>
 
 #include "base/err.h"
@@ -15,10 +17,13 @@ enum statement {
 	STATEMENT_BEGIN,
 	STATEMENT_COMMIT,
 	STATEMENT_ROLLBACK,
+	STATEMENT_DATA_VERSION,
 	STATEMENT_SERVER_VERSION,
 	STATEMENT_NEXT_VERSION,
+	STATEMENT_TOUCH,
 	STATEMENT_INSERT,
 	STATEMENT_UPDATE,
+	STATEMENT_VERSION,
 	STATEMENT_GET,
 	STATEMENT_REMOVE,
 	STATEMENT_LIST,
@@ -35,6 +40,7 @@ enum statement {
 struct sqlite_file {
 	sqlite3 *db;
 	char *path;
+	bool is_memory;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 

@@ -1,26 +1,35 @@
 /*
- * One thread owns the backend. It takes what is waiting, up to BATCH_MAX calls, runs them in one transaction, commits, brings the
- * index up to date and only then answers: so whoever is answered knows that it is durable, and a hundred logins at once
- * cost one flush of the disk. Whatever changes the index runs on this thread, so the index can never keep what the
- * backend has lost.
+ * store.c - one thread owns the backend, and everything that changes goes through it
+ *
+ * It takes what is waiting, up to BATCH_MAX calls. Those that only read are run and answered first; then all changes in
+ * one transaction, which is committed and shown in the index before any of them is answered. So whoever is answered knows
+ * that it is durable, and a hundred logins at once cost one flush of the disk. Whatever changes the index runs on this
+ * thread, so the index can never keep what the backend has lost.
+ *
+ * Between two batches the backend gets a turn, however much is waiting: changes made elsewhere are never late.
  */
 
 #include "session/store.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/mem.h"
 #include "session/store_backend.h"
 #include "session/store_index.h"
 #include "session/store_run.h"
 
 #define BATCH_MAX 256
+
+enum store_state {
+	STATE_UNKNOWN, /* not reached yet */
+	STATE_AVAILABLE,
+	STATE_AWAY,
+};
 
 struct store {
 	struct store_work work; /* the thread's */
@@ -33,8 +42,9 @@ struct store {
 	pthread_mutex_t lock; /* guards what follows */
 	struct list waiting;
 	size_t waiting_count;
+	struct list refused; /* to be told so: not from inside store_start() */
 	bool is_stopping;
-	bool is_away;
+	enum store_state state;
 	struct err away;
 };
 
@@ -68,75 +78,114 @@ static void clear_wake(struct store *s)
 
 /* ---- the thread ---- */
 
-static size_t take_batch(struct store *s, struct store_call **batch, bool *ret_is_stopping)
+/* Takes up to BATCH_MAX. Returns how many. */
+static size_t take_calls(struct store *s, struct list *list, struct store_call **calls)
 {
 	struct list_node *node;
 	size_t count = 0;
 
 	lock(s);
-	while (count < BATCH_MAX && (node = list_first(&s->waiting))) {
+	while (count < BATCH_MAX && (node = list_first(list))) {
 		list_remove(node);
-		s->waiting_count--;
-		batch[count++] = container_of(node, struct store_call, node);
+		calls[count++] = container_of(node, struct store_call, node);
 	}
-	*ret_is_stopping = s->is_stopping;
+	if (list == &s->waiting)
+		s->waiting_count -= count;
 	unlock(s);
 	return count;
 }
 
-static void answer(struct store_call **batch, size_t count)
+static void answer(struct store_call **calls, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		batch[i]->on_done(batch[i]);
+		calls[i]->on_done(calls[i]);
 }
 
+static void refuse(struct store *s, struct list *list, const char *reason)
+{
+	struct store_call *calls[BATCH_MAX];
+	size_t count;
+
+	while ((count = take_calls(s, list, calls)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			calls[i]->result = STORE_UNAVAILABLE;
+			(void)err_set(&calls[i]->error, ERR_LIMIT, "%s", reason);
+		}
+		answer(calls, count);
+	}
+}
+
+/* away: NULL if it is not. */
 static void set_state(struct store *s, const struct err *away)
 {
+	enum store_state state = away ? STATE_AWAY : STATE_AVAILABLE;
 	bool has_changed;
 
+	if (!away)
+		atomic_store(&s->server_version, s->work.backend->server_version);
 	lock(s);
-	has_changed = s->is_away != (away != NULL);
-	s->is_away = away;
+	has_changed = s->state != state;
+	s->state = state;
 	if (away)
 		s->away = *away;
 	unlock(s);
-	if (!away)
-		atomic_store(&s->server_version, s->work.backend->server_version);
 	if (has_changed && s->on_state)
 		s->on_state(s->arg, away);
 }
 
-static void run_batches(struct store *s, bool *ret_is_stopping)
+static void run_batch(struct store *s)
 {
 	struct store_call *batch[BATCH_MAX];
-	size_t count;
+	struct store_call *reads[BATCH_MAX];
+	struct store_call *changes[BATCH_MAX];
+	size_t count = take_calls(s, &s->waiting, batch);
+	size_t read_count = 0;
+	size_t change_count = 0;
+	struct err e = { 0 };
 
-	while ((count = take_batch(s, batch, ret_is_stopping)) > 0) {
-		struct err e = { 0 };
-
-		if (store_work_run(&s->work, batch, count, &e) < 0)
-			set_state(s, &e);
-		answer(batch, count);
+	for (size_t i = 0; i < count; i++) {
+		if (store_verb_is_change(batch[i]->verb))
+			changes[change_count++] = batch[i];
+		else
+			reads[read_count++] = batch[i];
 	}
+	if (store_work_read(&s->work, reads, read_count, &e) < 0)
+		set_state(s, &e);
+	answer(reads, read_count);
+	if (change_count && store_work_change(&s->work, changes, change_count, &e) < 0)
+		set_state(s, &e);
+	answer(changes, change_count);
+}
+
+static bool is_stopping(struct store *s, bool *ret_is_waiting)
+{
+	bool answer;
+
+	lock(s);
+	*ret_is_waiting = !list_is_empty(&s->waiting);
+	answer = s->is_stopping;
+	unlock(s);
+	return answer;
 }
 
 static void *run_thread(void *arg)
 {
 	struct store *s = arg;
 	struct store_backend *b = s->work.backend;
-	bool is_stopping = false;
+	bool is_waiting;
 
-	while (!is_stopping) {
+	while (!is_stopping(s, &is_waiting)) {
 		struct err e = { 0 };
+		int rc = b->ops->wait(b, s->wake_fd, is_waiting ? 0 : -1, &e);
 
-		if (b->ops->wait(b, s->wake_fd, -1, &e) < 0)
-			set_state(s, &e);
-		else
-			set_state(s, NULL);
 		clear_wake(s);
+		set_state(s, rc < 0 ? &e : NULL);
 		store_work_catch_up(&s->work);
-		run_batches(s, &is_stopping);
+		refuse(s, &s->refused, "too many calls wait for the session store");
+		run_batch(s);
 	}
+	refuse(s, &s->refused, "the session store is closing");
+	refuse(s, &s->waiting, "the session store is closing");
 	return NULL;
 }
 
@@ -155,6 +204,21 @@ static int open_backend(const struct store_options *o, struct store_backend **re
 	return -1;
 }
 
+/* Signals are for the threads that wait for them. */
+static void start_thread(struct store *s)
+{
+	sigset_t all;
+	sigset_t before;
+	int rc;
+
+	(void)sigfillset(&all); /* cannot fail, like the two below */
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&s->thread, NULL, run_thread, s);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* As for a worker's loop: a program without its threads is of no use. */
+	assert(rc == 0);
+}
+
 int store_open(const struct store_options *o, struct store **ret, struct err *e)
 {
 	struct store_backend *backend;
@@ -166,16 +230,17 @@ int store_open(const struct store_options *o, struct store **ret, struct err *e)
 	s = mem_alloc(sizeof(*s));
 	s->on_state = o->on_state;
 	s->arg = o->arg;
+	s->state = backend->server_version ? STATE_AVAILABLE : STATE_UNKNOWN;
+	(void)err_set(&s->away, ERR_SYSTEM, "the session store was not reached yet");
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert(s->wake_fd >= 0);
 	list_init(&s->waiting);
+	list_init(&s->refused);
 	backend->records_max = o->records_max ? o->records_max : STORE_RECORDS_MAX;
 	store_work_init(&s->work, backend, o);
 	atomic_init(&s->server_version, backend->server_version);
 	rc = pthread_mutex_init(&s->lock, NULL);
-	rc |= pthread_create(&s->thread, NULL, run_thread, s);
-	/* As for a worker's loop: a program without its threads is of no use. */
-	assert(rc == 0);
+	assert(rc == 0 && s->wake_fd >= 0);
+	start_thread(s);
 	*ret = s;
 	return 0;
 }
@@ -197,30 +262,18 @@ void store_free(struct store *s)
 
 /* ---- asking ---- */
 
-static bool enqueue(struct store *s, struct store_call *call)
-{
-	bool is_accepted;
-
-	call->node = (struct list_node){ 0 };
-	lock(s);
-	is_accepted = !s->is_stopping && s->waiting_count < STORE_CALLS_MAX;
-	if (is_accepted) {
-		list_append(&s->waiting, &call->node);
-		s->waiting_count++;
-	}
-	unlock(s);
-	if (is_accepted)
-		wake(s);
-	return is_accepted;
-}
-
 void store_start(struct store *s, struct store_call *call)
 {
-	if (enqueue(s, call))
-		return;
-	call->result = STORE_UNAVAILABLE;
-	(void)err_set(&call->error, ERR_LIMIT, "too many calls wait for the session store");
-	call->on_done(call);
+	call->node = (struct list_node){ 0 };
+	lock(s);
+	if (s->waiting_count < STORE_CALLS_MAX) {
+		list_append(&s->waiting, &call->node);
+		s->waiting_count++;
+	} else {
+		list_append(&s->refused, &call->node);
+	}
+	unlock(s);
+	wake(s);
 }
 
 struct waiter {
@@ -252,6 +305,7 @@ void store_run(struct store *s, struct store_call *call)
 	while (!w.is_done)
 		(void)pthread_cond_wait(&w.is_done_changed, &w.lock);
 	(void)pthread_mutex_unlock(&w.lock);
+	w.call.on_done = call->on_done;
 	*call = w.call;
 }
 
@@ -291,7 +345,7 @@ bool store_is_available(struct store *s, struct err *e)
 	bool is_available;
 
 	lock(s);
-	is_available = !s->is_away;
+	is_available = s->state == STATE_AVAILABLE;
 	if (!is_available && e)
 		*e = s->away;
 	unlock(s);

@@ -10,7 +10,8 @@
  *
  * Ownership  store_open() gives a store; store_free() answers what is waiting with STORE_UNAVAILABLE first.
  * Threads    Any. on_done, on_change and on_state run on the store's thread: they hand on and return.
- * Limits     STORE_SESSIONS_PER_USER_MAX: the oldest goes. STORE_RECORDS_MAX in all: STORE_FULL. STORE_CALLS_MAX
+ * Limits     STORE_SESSIONS_PER_USER_MAX: the oldest goes. STORE_RECORDS_MAX in all: STORE_FULL, and so for
+ *            STORE_DEVICE_LOGINS_MAX, which anybody may begin. STORE_CALLS_MAX
  *            waiting: STORE_UNAVAILABLE. STORE_INDEX_MAX remembered: the one not used longest is forgotten, not lost.
  */
 
@@ -26,6 +27,7 @@
 
 #define STORE_SESSIONS_PER_USER_MAX 256
 #define STORE_RECORDS_MAX           1000000
+#define STORE_DEVICE_LOGINS_MAX     10000
 #define STORE_INDEX_MAX             100000
 #define STORE_CALLS_MAX             10000
 #define STORE_LIST_MAX              256 /* per call */
@@ -41,9 +43,9 @@ enum record_kind {
 
 enum store_result {
 	STORE_DONE,
-	STORE_ABSENT,   /* there is no such record: for certain */
-	STORE_CONFLICT, /* it was changed meanwhile, or exists already */
-	STORE_FULL,
+	STORE_ABSENT,      /* there is no such record: for certain */
+	STORE_CONFLICT,    /* it was changed meanwhile, or exists already */
+	STORE_FULL,        /* no room; or the record is too long, then error says what of it */
 	STORE_UNAVAILABLE, /* nothing is known: the database is away, or the store closes */
 };
 
@@ -57,12 +59,17 @@ struct store_item {
 void store_item_done(struct store_item *item);
 
 enum store_verb {
-	STORE_PUT, /* item; replaces the record of that version, or a new one where expected_version is 0 */
+	/*
+	 * kind, item: replaces the record of expected_version, or adds a new one where that is 0. What is replaced is a
+	 * new object: the store sets its record_version before anybody else sees it.
+	 */
+	STORE_PUT,
 	STORE_GET,    /* kind, key: gives item */
-	STORE_REMOVE, /* kind, key: gives the item that was */
-	STORE_LIST, /* kind, owner ("": all), key (after this id; "": from the start): gives found, has_more */
-	STORE_CLAIM, /* now_unix: gives found, sessions whose upkeep is due, claimed for STORE_CLAIM_S */
-	STORE_PURGE, /* now_unix: drops what has expired */
+	STORE_REMOVE, /* kind, key: gives the item that was, as far as it could be read */
+	/* kind, owner ("": all), key (after this id; "": from the start): gives found, has_more, and key to go on with. */
+	STORE_LIST,
+	STORE_CLAIM, /* now_unix: gives found, sessions whose upkeep is due, claimed for STORE_CLAIM_S; has_more */
+	STORE_PURGE, /* now_unix: drops what has expired; has_more if that is not all of it */
 };
 
 #define STORE_CLAIM_S   60
@@ -95,11 +102,10 @@ struct store;
 
 struct store_options {
 	enum store_type type;
-	struct str where; /* path of the file; connection string */
-	struct str
-		shared_key; /* what is secret in a record is sealed under a key derived from it */
-	size_t records_max; /* 0: STORE_RECORDS_MAX */
-	size_t index_max;   /* 0: STORE_INDEX_MAX */
+	struct str where;      /* path of the file; connection string */
+	struct str shared_key; /* secrets in records are sealed under a key derived from it */
+	size_t records_max;    /* 0: STORE_RECORDS_MAX */
+	size_t index_max;      /* 0: STORE_INDEX_MAX */
 	/* A session or service account changed or is gone, here or elsewhere; each may be NULL. */
 	void (*on_change)(void *arg, const char *id);
 	/* The store became available, or is away and why. */
@@ -114,7 +120,7 @@ void store_free(struct store *store); /* NULL is ignored */
 /* Random per store, kept with it; goes into tokens (databroker_server_version). Below 2^63. */
 uint64_t store_server_version(const struct store *store);
 
-/* Begins; on_done runs once. */
+/* Begins; on_done runs once. Of calls that wait at the same time, those that change nothing may be run first. */
 void store_start(struct store *store, struct store_call *call);
 
 /* Begins and waits: for tests and commands, never on a loop. on_done is not called. */

@@ -100,7 +100,7 @@ struct store_backend_ops {
 		    struct arena *arena, struct record_list *ret, struct err *e);
 	/*
 	 * RECORD_SESSIONs with 0 < due_unix <= now whose claim, if any, ended at or before now: they are claimed until
-	 * until_unix, by this caller alone among all processes. Those due longest come first. The version does not
+	 * until_unix, by this caller alone among all processes. Those due longest are taken first. The version does not
 	 * change, and nobody is told.
 	 */
 	int (*claim)(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,

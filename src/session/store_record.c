@@ -1,6 +1,11 @@
-#include "session/store_record.h"
+/*
+ * store_record.c - what is read must be what was written: every value there and of its type
+ *
+ * The tokens are sealed as "length:bytes" one after the other and not as JSON, whose reader would leave copies of them in
+ * memory that nobody wipes.
+ */
 
-#include <inttypes.h>
+#include "session/store_record.h"
 
 #include <jansson.h>
 
@@ -9,8 +14,8 @@
 #include "base/mem.h"
 #include "jose/mac.h"
 
-#define SEALED_MAX  (64u * 1024)
-#define PURPOSE_MAX (STORE_KEY_MAX + 16)
+#define SEALED_MAX (64u * 1024)
+#define TIME_MAX   ((int64_t)1 << 53) /* what is beyond is no time, and could overflow */
 
 void record_key_derive(struct str shared_key, uint8_t out[SEAL_KEY_SIZE])
 {
@@ -36,15 +41,17 @@ static void write_int(struct json_writer *w, const char *name, int64_t value)
 	json_int(w, value);
 }
 
-static void write_secrets(const struct session_secrets *s, struct buf *out)
+static void write_time(struct json_writer *w, const char *name, int64_t at_unix)
 {
-	struct json_writer w = { .out = out };
+	int64_t past = at_unix > 0 ? at_unix : 0;
 
-	json_object_begin(&w);
-	write_text(&w, "access", s->access_token);
-	write_text(&w, "refresh", s->refresh_token);
-	write_text(&w, "id", s->id_token);
-	json_object_end(&w);
+	write_int(w, name, past < TIME_MAX ? past : TIME_MAX);
+}
+
+static void write_secret(struct str secret, struct buf *out)
+{
+	(void)buf_printf(out, "%zu:", secret.len); /* the caller looks at is_overflown */
+	(void)buf_append_str(out, secret);
 }
 
 static int seal_secrets(const uint8_t key[SEAL_KEY_SIZE], const struct session_secrets *s,
@@ -53,7 +60,9 @@ static int seal_secrets(const uint8_t key[SEAL_KEY_SIZE], const struct session_s
 	_cleanup_(buf_done_secret) struct buf plain = BUF_INIT(SEALED_MAX);
 	_cleanup_(buf_done) struct buf sealed = BUF_INIT(SEALED_MAX + SEAL_OVERHEAD);
 
-	write_secrets(s, &plain);
+	write_secret(s->access_token, &plain);
+	write_secret(s->refresh_token, &plain);
+	write_secret(s->id_token, &plain);
 	if (plain.is_overflown)
 		return err_set(e, ERR_LIMIT, "the provider's tokens are too long to be kept");
 	if (seal_close(key, buf_view(&plain), purpose, &sealed, e) < 0)
@@ -69,11 +78,12 @@ static int write_renewal(const uint8_t key[SEAL_KEY_SIZE], const struct session_
 	if (seal_secrets(key, s, purpose, &sealed, e) < 0)
 		return -1;
 	write_text(w, "sealed", buf_view(&sealed));
-	write_int(w, "access_expires", s->access_expires_unix);
-	write_int(w, "id_expires", s->id_expires_unix);
-	write_int(w, "refreshed", s->refreshed_unix);
-	write_int(w, "userinfo", s->userinfo_unix);
+	write_time(w, "access_expires", s->access_expires_unix);
+	write_time(w, "id_expires", s->id_expires_unix);
+	write_time(w, "refreshed", s->refreshed_unix);
+	write_time(w, "userinfo", s->userinfo_unix);
 	write_int(w, "failures", s->failures);
+	write_time(w, "failed", s->failed_unix);
 	return 0;
 }
 
@@ -104,8 +114,8 @@ static int write_session(const uint8_t key[SEAL_KEY_SIZE], const struct store_it
 	write_identity(s->who, w);
 	/* A text, so that claims_parse() is what reads it. */
 	write_text(w, "claims", buf_view(&claims));
-	write_int(w, "issued", s->issued_unix);
-	write_int(w, "valid_until", s->valid_until_unix);
+	write_time(w, "issued", s->issued_unix);
+	write_time(w, "valid_until", s->valid_until_unix);
 	write_text(w, "tag", buf_view(&tag));
 	return item->secrets ? write_renewal(key, item->secrets, purpose, w, e) : 0;
 }
@@ -164,21 +174,43 @@ int record_encode(const uint8_t key[SEAL_KEY_SIZE], enum record_kind kind,
 
 /* ---- reading ---- */
 
-static struct str get_text(const json_t *object, const char *name)
-{
-	const json_t *value = json_object_get(object, name);
+struct reader {
+	const json_t *object;
+	bool is_broken; /* something was missing, or not what it should be */
+};
 
+static struct str as_text(struct reader *r, const json_t *value)
+{
+	if (!json_is_string(value))
+		r->is_broken = true;
 	return str_of(json_string_value(value), json_string_length(value));
 }
 
-static int64_t get_int(const json_t *object, const char *name)
+static struct str get_text(struct reader *r, const char *name)
 {
-	return json_integer_value(json_object_get(object, name));
+	return as_text(r, json_object_get(r->object, name));
+}
+
+static int64_t get_number(struct reader *r, const char *name, int64_t max)
+{
+	const json_t *value = json_object_get(r->object, name);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > max) {
+		r->is_broken = true;
+		return 0;
+	}
+	return json_integer_value(value);
+}
+
+static int64_t get_time(struct reader *r, const char *name)
+{
+	return get_number(r, name, TIME_MAX);
 }
 
 static json_t *parse(struct str text)
 {
-	json_t *root = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *root = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 	if (json_is_object(root))
 		return root;
@@ -196,86 +228,101 @@ static int open_secrets(const uint8_t key[SEAL_KEY_SIZE], struct str sealed, str
 	return seal_open(key, buf_view(&envelope), purpose, out, NULL);
 }
 
-static int read_renewal(const uint8_t key[SEAL_KEY_SIZE], const json_t *root, struct str purpose,
-			struct session_secrets **ret)
+static int read_secret(struct str *rest, struct str *ret)
 {
-	_cleanup_(buf_done_secret) struct buf plain = BUF_INIT(SEALED_MAX);
-	json_t *tokens;
+	struct str digits = str_first(*rest, str_find(*rest, ':'));
+	struct str after = str_from_pos(*rest, digits.len + 1);
+	uint64_t len;
 
-	if (!json_object_get(root, "sealed"))
-		return 0;
-	if (open_secrets(key, get_text(root, "sealed"), purpose, &plain) < 0)
+	if (digits.len == rest->len || !str_to_uint64(digits, &len) || len > after.len)
 		return -1;
-	tokens = parse(buf_view(&plain));
-	if (!tokens)
-		return -1;
-	*ret = session_secrets_new(&(struct session_secrets){
-		.access_token = get_text(tokens, "access"),
-		.refresh_token = get_text(tokens, "refresh"),
-		.id_token = get_text(tokens, "id"),
-		.access_expires_unix = get_int(root, "access_expires"),
-		.id_expires_unix = get_int(root, "id_expires"),
-		.refreshed_unix = get_int(root, "refreshed"),
-		.userinfo_unix = get_int(root, "userinfo"),
-		.failures = (unsigned)get_int(root, "failures"),
-	});
-	json_decref(tokens);
+	*ret = str_first(after, (size_t)len);
+	*rest = str_from_pos(after, (size_t)len);
 	return 0;
 }
 
-static int read_identity(const json_t *root, struct arena *arena, struct identity *ret)
+static int read_renewal(const uint8_t key[SEAL_KEY_SIZE], struct reader *r, struct str purpose,
+			struct session_secrets **ret)
 {
-	const json_t *groups = json_object_get(root, "groups");
+	_cleanup_(buf_done_secret) struct buf plain = BUF_INIT(SEALED_MAX);
+	struct session_secrets secrets = { 0 };
+	struct str rest;
+
+	if (!json_object_get(r->object, "sealed"))
+		return 0;
+	if (open_secrets(key, get_text(r, "sealed"), purpose, &plain) < 0)
+		return -1;
+	rest = buf_view(&plain);
+	if (read_secret(&rest, &secrets.access_token) < 0 ||
+	    read_secret(&rest, &secrets.refresh_token) < 0 ||
+	    read_secret(&rest, &secrets.id_token) < 0 || rest.len)
+		return -1;
+	secrets.access_expires_unix = get_time(r, "access_expires");
+	secrets.id_expires_unix = get_time(r, "id_expires");
+	secrets.refreshed_unix = get_time(r, "refreshed");
+	secrets.userinfo_unix = get_time(r, "userinfo");
+	secrets.failures = (unsigned)get_number(r, "failures", UINT32_MAX);
+	secrets.failed_unix = get_time(r, "failed");
+	if (r->is_broken)
+		return -1;
+	*ret = session_secrets_new(&secrets);
+	return 0;
+}
+
+static int read_identity(struct reader *r, struct str user_id, struct arena *arena,
+			 struct identity *ret)
+{
+	const json_t *groups = json_object_get(r->object, "groups");
 	size_t count = json_array_size(groups);
 	struct str *names;
 
-	if (count > IDENTITY_GROUPS_MAX || str_is_empty(get_text(root, "user")))
+	if (!json_is_array(groups) || count > IDENTITY_GROUPS_MAX ||
+	    !str_equal(get_text(r, "user"), user_id))
 		return -1;
 	names = arena_alloc_array(arena, count, sizeof(*names));
-	for (size_t i = 0; i < count; i++) {
-		const json_t *name = json_array_get(groups, i);
-
-		names[i] = str_of(json_string_value(name), json_string_length(name));
-	}
+	for (size_t i = 0; i < count; i++)
+		names[i] = as_text(r, json_array_get(groups, i));
 	*ret = (struct identity){
-		.user_id = get_text(root, "user"),
-		.email = get_text(root, "email"),
-		.name = get_text(root, "name"),
+		.user_id = user_id,
+		.email = get_text(r, "email"),
+		.name = get_text(r, "name"),
 		.groups = names,
 		.group_count = count,
 	};
-	return claims_parse(get_text(root, "claims"), arena, &ret->claims, NULL);
+	return claims_parse(get_text(r, "claims"), arena, &ret->claims, NULL);
 }
 
-static int read_tag(const json_t *root, uint8_t out[SESSION_TAG_SIZE])
+static int read_tag(struct reader *r, uint8_t out[SESSION_TAG_SIZE])
 {
 	_cleanup_(buf_done) struct buf tag = BUF_INIT(SESSION_TAG_SIZE);
 
-	if (hex_decode(&tag, get_text(root, "tag")) < 0 || tag.len != SESSION_TAG_SIZE)
+	if (hex_decode(&tag, get_text(r, "tag")) < 0 || tag.len != SESSION_TAG_SIZE)
 		return -1;
 	memcpy(out, tag.data, SESSION_TAG_SIZE);
 	return 0;
 }
 
 static int read_session(const uint8_t key[SEAL_KEY_SIZE], const struct record *record,
-			const json_t *root, struct arena *arena, struct store_item *ret)
+			struct reader *r, struct arena *arena, struct store_item *ret)
 {
+	struct str purpose = purpose_of(record->kind, record->id, arena);
 	struct identity who = { 0 };
 	struct session_facts facts = {
 		.kind = record->kind == RECORD_SERVICE_ACCOUNT ? SESSION_SERVICE_ACCOUNT
 							       : SESSION_LOGIN,
 		.id = record->id,
-		.idp_id = get_text(root, "idp"),
-		.description = get_text(root, "description"),
-		.issued_unix = get_int(root, "issued"),
+		.idp_id = get_text(r, "idp"),
+		.description = get_text(r, "description"),
+		.issued_unix = get_time(r, "issued"),
 		.expires_unix = record->expires_unix,
-		.valid_until_unix = get_int(root, "valid_until"),
+		.valid_until_unix = get_time(r, "valid_until"),
 		.record_version = record->version,
 	};
 
-	if (record->id.len != UUID_TEXT_LEN || read_identity(root, arena, &who) < 0 ||
-	    read_tag(root, facts.credential_tag) < 0 ||
-	    read_renewal(key, root, purpose_of(record->kind, record->id, arena), &ret->secrets) < 0)
+	if (record->id.len != UUID_TEXT_LEN || str_is_empty(record->owner) ||
+	    read_identity(r, record->owner, arena, &who) < 0 ||
+	    read_tag(r, facts.credential_tag) < 0 ||
+	    read_renewal(key, r, purpose, &ret->secrets) < 0 || r->is_broken)
 		return -1;
 	facts.who = identity_new(&who);
 	ret->session = session_new(&facts);
@@ -283,21 +330,21 @@ static int read_session(const uint8_t key[SEAL_KEY_SIZE], const struct record *r
 	return 0;
 }
 
-static int read_device(const struct record *record, const json_t *root, struct store_item *ret)
+static int read_device(const struct record *record, struct reader *r, struct store_item *ret)
 {
-	struct str session_id = get_text(root, "session");
-	int64_t state = get_int(root, "state");
+	struct str session_id = get_text(r, "session");
+	int64_t state = get_number(r, "state", DEVICE_DENIED);
 	struct device_login facts = {
-		.client_name = get_text(root, "client_name"),
-		.client_address = get_text(root, "client_address"),
-		.authority = get_text(root, "authority"),
+		.client_name = get_text(r, "client_name"),
+		.client_address = get_text(r, "client_address"),
+		.authority = get_text(r, "authority"),
 		.created_unix = record->created_unix,
 		.expires_unix = record->expires_unix,
 		.record_version = record->version,
 	};
 
 	if (record->id.len != DEVICE_HASH_LEN || record->owner.len != DEVICE_USER_CODE_LEN ||
-	    session_id.len > UUID_TEXT_LEN || state < DEVICE_PENDING || state > DEVICE_DENIED)
+	    session_id.len > UUID_TEXT_LEN || r->is_broken)
 		return -1;
 	facts.state = (enum device_state)state;
 	memcpy(facts.hash, record->id.at, DEVICE_HASH_LEN);
@@ -314,12 +361,13 @@ int record_decode(const uint8_t key[SEAL_KEY_SIZE], const struct record *record,
 	struct arena arena = { 0 };
 	struct store_item item = { 0 };
 	json_t *root = parse(record->body);
+	struct reader r = { .object = root };
 	int result = -1;
 
 	if (root && record->kind == RECORD_DEVICE_LOGIN)
-		result = read_device(record, root, &item);
+		result = read_device(record, &r, &item);
 	else if (root)
-		result = read_session(key, record, root, &arena, &item);
+		result = read_session(key, record, &r, &arena, &item);
 	json_decref(root);
 	arena_done(&arena);
 	if (result < 0) {

@@ -1,105 +1,81 @@
+/*
+ * store_run.c - each verb, and what its success means for the index
+ */
+
 #include "session/store_run.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "session/store_record.h"
 
-#define PURGE_MAX   1000
-#define COMPARE_MAX 500
+#define PURGE_MAX 1000
 
 struct run {
 	struct store_work *work;
-	struct arena arena;  /* dies with the batch */
-	struct arena purged; /* likewise */
-	struct record_list gone;
+	struct arena arena; /* dies with the batch */
 };
-
-/* ---- news of the backend ---- */
-
-static void tell(struct store_work *w, struct str id)
-{
-	char text[STORE_KEY_MAX + 1];
-
-	if (!w->on_change || id.len > STORE_KEY_MAX)
-		return;
-	(void)snprintf(text, sizeof(text), "%.*s", STR_FMT(id)); /* fits */
-	w->on_change(w->arg, text);
-}
-
-static void on_change(void *arg, const struct record_stamp *stamp)
-{
-	struct store_work *w = arg;
-	struct session *known = store_index_find(w->index, stamp->id);
-	bool is_news = !known || known->record_version != stamp->version;
-
-	session_unref(known);
-	if (stamp->kind == RECORD_DEVICE_LOGIN || !is_news)
-		return;
-	(void)store_index_drop(w->index, stamp->id); /* it may not have been there */
-	tell(w, stamp->id);
-}
-
-static void on_gap(void *arg)
-{
-	struct store_work *w = arg;
-
-	w->has_gap = true;
-}
-
-static const struct store_backend_events backend_events = {
-	.on_change = on_change,
-	.on_gap = on_gap,
-};
-
-static int compare(struct store_work *w, struct record_stamp *stamps, size_t count)
-{
-	uint64_t known[COMPARE_MAX];
-
-	for (size_t i = 0; i < count; i++)
-		known[i] = stamps[i].version;
-	if (w->backend->ops->compare(w->backend, stamps, count, NULL) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (stamps[i].version != known[i])
-			on_change(w, &stamps[i]);
-	return 0;
-}
-
-void store_work_catch_up(struct store_work *w)
-{
-	struct arena arena = { 0 };
-	struct record_stamp *stamps;
-	size_t count;
-
-	if (!w->has_gap)
-		return;
-	stamps = store_index_stamps(w->index, &arena, &count);
-	w->has_gap = false;
-	for (size_t i = 0; i < count && !w->has_gap; i += COMPARE_MAX) {
-		size_t left = count - i;
-
-		/* If it fails the backend is away again, and comes back with another gap. */
-		if (compare(w, stamps + i, left < COMPARE_MAX ? left : COMPARE_MAX) < 0)
-			w->has_gap = true;
-	}
-	arena_done(&arena);
-}
 
 /* ---- one call ---- */
+
+/* Another text could be no key of any record; some databases would take it for an error of ours. */
+static bool can_be_key(struct str text)
+{
+	uint32_t code_point;
+	size_t len;
+
+	for (; text.len; text = str_from_pos(text, len)) {
+		len = utf8_decode(text, &code_point);
+		if (!len || !code_point)
+			return false;
+	}
+	return true;
+}
+
+static bool is_of_kind(const struct store_item *item, enum record_kind kind)
+{
+	if (kind == RECORD_DEVICE_LOGIN)
+		return item->device && !item->session;
+	return item->session && !item->device &&
+	       item->session->kind ==
+		       (kind == RECORD_SESSION ? SESSION_LOGIN : SESSION_SERVICE_ACCOUNT);
+}
+
+/* Anybody may begin a device login, so they must not fill the store. */
+static int put(struct run *r, struct store_call *call, struct record *record, struct err *e)
+{
+	struct store_backend *b = r->work->backend;
+	uint64_t count = 0;
+
+	if (call->kind == RECORD_DEVICE_LOGIN && !call->expected_version &&
+	    b->ops->count(b, RECORD_DEVICE_LOGIN, &count, e) < 0)
+		return -1;
+	call->result = STORE_FULL;
+	if (count < STORE_DEVICE_LOGINS_MAX &&
+	    b->ops->put(b, record, call->expected_version, &call->result, e) < 0)
+		return -1;
+	if (call->result == STORE_FULL)
+		(void)err_set(&call->error, ERR_LIMIT, "the session store is full");
+	return 0;
+}
 
 /* -1: the backend is away. What is wrong with the call itself is in its result. */
 static int run_put(struct run *r, struct store_call *call, struct err *e)
 {
-	struct store_backend *b = r->work->backend;
 	struct record record;
 
+	assert(is_of_kind(&call->item, call->kind));
+	call->result = STORE_FULL;
 	if (record_encode(r->work->key, call->kind, &call->item, &r->arena, &record, &call->error) <
-	    0) {
-		call->result = STORE_FULL;
+	    0)
+		return 0;
+	if (!can_be_key(record.id) || !can_be_key(record.owner)) {
+		(void)err_set(&call->error, ERR_PROTOCOL, "the user id is no text");
 		return 0;
 	}
-	if (b->ops->put(b, &record, call->expected_version, &call->result, e) < 0)
+	if (put(r, call, &record, e) < 0)
 		return -1;
 	if (call->result != STORE_DONE)
 		return 0;
@@ -123,6 +99,9 @@ static int run_get(struct run *r, struct store_call *call, struct err *e)
 	struct store_backend *b = r->work->backend;
 	struct record record;
 
+	call->result = STORE_ABSENT;
+	if (!can_be_key(str_from(call->key)))
+		return 0;
 	if (b->ops->get(b, call->kind, str_from(call->key), &r->arena, &record, &call->result, e) <
 	    0)
 		return -1;
@@ -135,6 +114,9 @@ static int run_remove(struct run *r, struct store_call *call, struct err *e)
 	struct store_backend *b = r->work->backend;
 	struct record record;
 
+	call->result = STORE_ABSENT;
+	if (!can_be_key(str_from(call->key)))
+		return 0;
 	if (b->ops->remove(b, call->kind, str_from(call->key), &r->arena, &record, &call->result,
 			   e) < 0)
 		return -1;
@@ -145,13 +127,19 @@ static int run_remove(struct run *r, struct store_call *call, struct err *e)
 }
 
 /* What cannot be read is left out. */
-static void take_found(struct run *r, struct store_call *call, const struct record_list *list)
+static void take_found(struct run *r, struct store_call *call, const struct record_list *list,
+		       size_t max)
 {
-	call->found = mem_alloc_array(list->count, sizeof(*call->found));
-	for (size_t i = 0; i < list->count; i++)
+	size_t count = list->count < max ? list->count : max;
+
+	call->found = mem_alloc_array(count, sizeof(*call->found));
+	for (size_t i = 0; i < count; i++)
 		if (record_decode(r->work->key, &list->items[i], &call->found[call->found_count],
 				  NULL) == 0)
 			call->found_count++;
+	if (count)
+		(void)snprintf(call->key, sizeof(call->key), "%.*s",
+			       STR_FMT(list->items[count - 1].id)); /* fits */
 }
 
 static int run_list(struct run *r, struct store_call *call, struct err *e)
@@ -161,17 +149,16 @@ static int run_list(struct run *r, struct store_call *call, struct err *e)
 		.kind = call->kind,
 		.owner = str_from(call->owner),
 		.after = str_from(call->key),
-		.limit = STORE_LIST_MAX,
+		.limit = STORE_LIST_MAX + 1, /* one tells that there are more */
 	};
 	struct record_list list = { 0 };
 
+	if (!can_be_key(filter.owner) || !can_be_key(filter.after))
+		return 0;
 	if (b->ops->list(b, &filter, &r->arena, &list, e) < 0)
 		return -1;
-	take_found(r, call, &list);
-	call->has_more = list.count == STORE_LIST_MAX;
-	if (list.count)
-		(void)snprintf(call->key, sizeof(call->key), "%.*s",
-			       STR_FMT(list.items[list.count - 1].id)); /* fits */
+	take_found(r, call, &list, STORE_LIST_MAX);
+	call->has_more = list.count > STORE_LIST_MAX;
 	return 0;
 }
 
@@ -183,17 +170,22 @@ static int run_claim(struct run *r, struct store_call *call, struct err *e)
 	if (b->ops->claim(b, call->now_unix, call->now_unix + STORE_CLAIM_S, STORE_CLAIM_MAX,
 			  &r->arena, &list, e) < 0)
 		return -1;
-	take_found(r, call, &list);
+	take_found(r, call, &list, STORE_CLAIM_MAX);
+	call->has_more = list.count == STORE_CLAIM_MAX;
 	return 0;
 }
 
 static int run_purge(struct run *r, struct store_call *call, struct err *e)
 {
 	struct store_backend *b = r->work->backend;
+	struct record_list list = { 0 };
 
-	if (b->ops->purge(b, call->now_unix, PURGE_MAX, &r->purged, &r->gone, e) < 0)
+	if (b->ops->purge(b, call->now_unix, PURGE_MAX, &r->arena, &list, e) < 0)
 		return -1;
-	call->has_more = r->gone.count == PURGE_MAX;
+	for (size_t i = 0; i < list.count; i++)
+		b->events->on_change(b->arg, &(struct record_stamp){ .kind = list.items[i].kind,
+								     .id = list.items[i].id });
+	call->has_more = list.count == PURGE_MAX;
 	return 0;
 }
 
@@ -230,14 +222,14 @@ static void publish(struct store_work *w, const struct store_call *call)
 	case STORE_PUT:
 		store_index_put(w->index, call->item.session);
 		if (call->expected_version)
-			tell(w, str_from(call->item.session->id));
+			store_work_tell(w, str_from(call->item.session->id));
 		return;
 	case STORE_GET:
 		store_index_put(w->index, call->item.session);
 		return;
 	case STORE_REMOVE:
 		(void)store_index_drop(w->index, str_from(call->key)); /* may be unknown here */
-		tell(w, str_from(call->key));
+		store_work_tell(w, str_from(call->key));
 		return;
 	case STORE_LIST:
 	case STORE_CLAIM:
@@ -246,7 +238,7 @@ static void publish(struct store_work *w, const struct store_call *call)
 	}
 }
 
-static void fail_all(struct store_call **calls, size_t count, const struct err *e)
+static void fail(struct store_call **calls, size_t count, const struct err *e)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct store_call *call = calls[i];
@@ -258,7 +250,7 @@ static void fail_all(struct store_call **calls, size_t count, const struct err *
 	}
 }
 
-static int run_all(struct run *r, struct store_call **calls, size_t count, struct err *e)
+static int change_all(struct run *r, struct store_call **calls, size_t count, struct err *e)
 {
 	struct store_backend *b = r->work->backend;
 
@@ -273,22 +265,42 @@ static int run_all(struct run *r, struct store_call **calls, size_t count, struc
 	return b->ops->commit(b, e);
 }
 
-int store_work_run(struct store_work *w, struct store_call **calls, size_t count, struct err *e)
+bool store_verb_is_change(enum store_verb verb)
+{
+	return verb != STORE_GET && verb != STORE_LIST;
+}
+
+int store_work_read(struct store_work *w, struct store_call **calls, size_t count, struct err *e)
 {
 	struct run r = { .work = w };
-	int result = run_all(&r, calls, count, e);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		result = run_call(&r, calls[i], e);
+		if (result < 0)
+			fail(calls + i, count - i, e);
+		else
+			publish(w, calls[i]);
+		arena_done(&r.arena);
+	}
+	return result;
+}
+
+int store_work_change(struct store_work *w, struct store_call **calls, size_t count, struct err *e)
+{
+	struct run r = { .work = w };
+	size_t news_before = w->news.count;
+	int result = change_all(&r, calls, count, e);
 
 	if (result < 0) {
-		fail_all(calls, count, e);
+		fail(calls, count, e);
+		w->news.count = news_before; /* of what has not happened */
 	} else {
 		for (size_t i = 0; i < count; i++)
 			publish(w, calls[i]);
-		for (size_t i = 0; i < r.gone.count; i++)
-			on_change(w, &(struct record_stamp){ .kind = r.gone.items[i].kind,
-							     .id = r.gone.items[i].id });
+		store_work_catch_up(w);
 	}
 	arena_done(&r.arena);
-	arena_done(&r.purged);
 	return result;
 }
 
@@ -303,8 +315,7 @@ void store_work_init(struct store_work *w, struct store_backend *backend,
 		.on_change = options->on_change,
 		.arg = options->arg,
 	};
-	backend->events = &backend_events;
-	backend->arg = w;
+	store_news_listen(w);
 	record_key_derive(options->shared_key, w->key);
 }
 
@@ -312,5 +323,6 @@ void store_work_done(struct store_work *w)
 {
 	w->backend->ops->close(w->backend);
 	store_index_free(w->index);
+	store_news_done(&w->news);
 	mem_wipe(w->key, sizeof(w->key));
 }

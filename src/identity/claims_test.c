@@ -186,6 +186,10 @@ static void test_counts(void **state)
 	assert_refused(buf_view(&text), ERR_LIMIT);
 	write_many(&text, 2, CLAIM_VALUES_MAX / 2 + 1);
 	assert_refused(buf_view(&text), ERR_LIMIT);
+	write_many(&text, 1, CLAIM_VALUES_MAX);
+	buf_truncate(&text, text.len - 1);
+	assert_int_equal(buf_append_str(&text, STR(",\"scalar\":1}")), 0);
+	assert_refused(buf_view(&text), ERR_LIMIT);
 	arena_done(&arena);
 	buf_done(&text);
 }

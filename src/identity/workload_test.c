@@ -195,6 +195,23 @@ static void test_signatures(void **state)
 	scene_done(&s);
 }
 
+static void test_algorithm_must_be_allowed(void **state)
+{
+	struct workload_issuer issuer = ci;
+	struct scene s;
+	struct str token;
+
+	scene_init(&s);
+	issuer.algorithms = JWS_ALGORITHMS_ALL & ~(1u << JWS_ES256);
+	token = test_issuer_sign(&s.issuer, STR("{" ISS AUD SUB EXP "}"), &s.arena);
+	assert_int_equal(workload_verify(&(struct workload_rules){ .issuer = &issuer,
+								   .keys = s.issuer.keys,
+								   .now_unix = NOW },
+					 token, &s.arena, &s.who, &s.expires_unix, &s.e),
+			 JWT_REFUSED);
+	scene_done(&s);
+}
+
 static void test_peek(void **state)
 {
 	struct arena arena = { 0 };
@@ -230,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_email_needs_proof),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_algorithm_must_be_allowed),
 		cmocka_unit_test(test_peek),
 	};
 

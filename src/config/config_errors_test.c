@@ -65,6 +65,9 @@ static void test_keys(void **state)
 		  "E c.yaml:1:1: runtime_flags.match_any_incoming_port is not supported yet\n" },
 		{ "runtime_flags: 5\n",
 		  "E c.yaml:1:16: runtime_flags: must be a mapping (key: value)\n" },
+		{ "policy.x: 1\nroutes.from: 2\n",
+		  "E c.yaml:1:1: policy: must be a list of routes\n"
+		  "E c.yaml:2:1: routes: must be a list of routes\n" },
 		{ "- a\n- b\n", "E c.yaml:1:1: must be a mapping (key: value)\n" },
 		{ "just text\n", "E c.yaml:1:1: must be a mapping (key: value)\n" },
 		{ "set_response_headers: {x: y}\nmerge_slashes: false\n", "" },
@@ -256,6 +259,13 @@ static void test_no_secret_in_messages(void **state)
 		"shared_secret: hunter2hunter2\n",
 		"cookie_secret: hunter2=\n",
 		"certificate: hunter2\ncertificate_key: hunter2*\n",
+		"signing_key: hunter2*\n",
+		"databroker_storage_type: postgres\n"
+		"databroker_storage_connection_string: hunter2\n",
+		"databroker_storage_connection_string: postgres://a:hunter2@b/c\n",
+		"idp_client_id: a\nidp_client_secret: hunter2\nidp_provider: okta\n"
+		"idp_provider_url: https://a:hunter2@b\n",
+		"routes:\n  - {from: 'tcp+https://a', to: 'tcp://b', idp_client_secret: hunter2}\n",
 		"local_users: [{email: a@b.test, password_hash: hunter2}]\n",
 	};
 

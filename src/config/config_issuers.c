@@ -42,7 +42,7 @@ static struct str read_issuer(struct issuers *s, const struct value_path *path,
 	struct url url;
 
 	if (str_is_empty(value->text)) {
-		loader_key_error(s->loader, path, at, "needs an issuer: https://…");
+		loader_key_error(s->loader, path, at, "needs an issuer: https://host");
 		return (struct str){ 0 };
 	}
 	if (url_check(s->loader, &here, value, URL_ISSUER, &url) < 0)

@@ -122,7 +122,7 @@ static struct str read_connection(struct loader *l, const struct storage_options
 
 	if (str_is_empty(text))
 		return text;
-	if (str_find(text, '\0') < text.len)
+	if (str_find(text, '\0') < text.len) /* only a file can hold one */
 		loader_value_error(l, &path, at, "must not contain a NUL byte");
 	switch (type) {
 	case CONFIG_STORAGE_MEMORY:
@@ -186,8 +186,6 @@ void operator_load(struct loader *l, const struct options *options, struct confi
 	if (socket->text.len > SOCKET_PATH_MAX)
 		loader_value_error(l, &path, socket->at, "is longer than %d bytes",
 				   SOCKET_PATH_MAX);
-	if (str_find(socket->text, '\0') < socket->text.len)
-		loader_value_error(l, &path, socket->at, "must not contain a NUL byte");
 	config->operator.admin_socket = arena_copy(&config->arena, socket->text);
 }
 

@@ -4,7 +4,13 @@
  * config_test_support.h - for the tests of this module
  */
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/mem.h"

@@ -55,6 +55,7 @@ class Gateway(Process):
 
     def __init__(self, config_path, ca, descriptors=None, env=None, name=None):
         self.ca = ca
+        self.config_path = config_path
         self.state = config_path.parent / f"{config_path.stem}.state"
         env = {**environment(STATE_DIRECTORY=self.state), **(env or {})}
         super().__init__(

@@ -1,7 +1,7 @@
 // node provider.js CONFIG.json: the certified oidc-provider over TLS on loopback, and a control port for the tests.
 //
 // CONFIG.json: issuer, port, control_port, certificate, key, state_file, clients (as oidc-provider wants them), accounts
-// ({sub, email, password, ...claims}), ttl ({AccessToken, IdToken, RefreshToken}), algorithms, and the switches userinfo,
+// ({sub, email, password, ...claims}), ttl ({AccessToken, IdToken, RefreshToken}), algorithms, auth_methods, and the switches userinfo,
 // revocation, end_session, refresh_tokens (all true unless said otherwise).
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -50,6 +50,7 @@ function settings(keys) {
     clients: config.clients,
     jwks: { keys },
     cookies: { keys: ['cookies of the tests'] },
+    clientAuthMethods: config.auth_methods,
     findAccount: (context, id) => accounts.find(id),
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
     // Without a user-info endpoint everything has to be in the id_token.

@@ -1,0 +1,58 @@
+"""A PostgreSQL server that a test may stop and start again, and databases in it."""
+
+import signal
+import subprocess
+
+from lib.net import is_listening
+from lib.process import Process, eventually
+from lib.services import Postgres
+
+PASSWORD = "password-of-the-database"
+
+
+class Database(Postgres):
+    """Keeps its port and its data. The server trusts everybody, so the password only has to be kept secret."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.command = self.process.popen.args
+        self.count = 0
+
+    def create(self):
+        """The connection string of a new, empty database."""
+        self.count += 1
+        name = f"gateways{self.count}"
+        self.query("postgres", f"create database {name}")
+        return f"postgresql://demo:{PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def query(self, database, *statements):
+        done = subprocess.run(
+            ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port),
+             "-U", "demo", "-d", database, *(part for statement in statements for part in ("-c", statement))],
+            capture_output=True, text=True, timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def stop_at_once(self):
+        """As if the machine had gone: no goodbyes to clients beyond what the kernel says."""
+        if self.process in Process.running:
+            self.process.stop(signal.SIGQUIT)
+
+    def start(self):
+        self.process = Process("postgres", self.directory / "log", self.command)
+        eventually(lambda: self._is_ready(), "the database is back", 30, 0.05)
+
+    def _is_ready(self):
+        return is_listening(self.port) and subprocess.run(
+            ["psql", "-X", "-h", "127.0.0.1", "-p", str(self.port), "-U", "demo", "-d", "postgres", "-c", "select 1"],
+            capture_output=True, timeout=30,
+        ).returncode == 0
+
+    def stop(self):
+        if self.process in Process.running:
+            super().stop()
+
+
+def name_of(connection_string):
+    return connection_string.rpartition("/")[2]

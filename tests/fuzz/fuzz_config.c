@@ -32,7 +32,30 @@ static void check_routes(const struct config *config)
 		}
 		assert(!route->allow_public_unauthenticated_access ||
 		       !route->allow_any_authenticated_user);
+		assert((route->idp.bearer == CONFIG_BEARER_JWT) == (route->idp.issuer_count > 0));
+		for (size_t n = 0; n < route->idp.issuer_count; n++)
+			assert(route->idp.issuers[n]->issuer.len > 0);
+		assert((route->idp.client_id.len > 0) == (route->idp.client_secret.len > 0));
 	}
+}
+
+static void check_login(const struct config *config)
+{
+	if (config->idp_provider == CONFIG_IDP_EXTERNAL)
+		assert(config->idp.client_id.len > 0 && config->authenticate_service_url.len > 0);
+	for (size_t i = 0; i < config->idp.issuer_count; i++) {
+		const struct config_issuer *issuer = &config->idp.issuers[i];
+
+		assert(issuer->name.len > 0 && issuer->issuer.len > 0);
+		assert(issuer->algorithms.count > 0 && issuer->audiences.count > 0);
+	}
+	for (size_t i = 0; i < config->assertion.headers.count; i++)
+		assert(config->assertion.headers.items[i].name.len > 0 &&
+		       config->assertion.headers.items[i].value.len > 0);
+	assert(config->cookies.name.len > 0);
+	assert(config->storage.type != CONFIG_STORAGE_POSTGRES ||
+	       config->storage.connection.len > 0);
+	assert(addr_port(&config->operator.health_address) > 0);
 }
 
 static void check(struct str text, const char *name)
@@ -50,6 +73,7 @@ static void check(struct str text, const char *name)
 	if (config) {
 		assert(config->cookie_expire_s > 0 && config->workers <= CONFIG_WORKERS_MAX);
 		check_routes(config);
+		check_login(config);
 	}
 	config_free(config);
 	report_done(&report);

@@ -64,8 +64,9 @@ static const char *type_name(enum setting_type type)
 {
 	switch (type) {
 	case SETTING_TEXT:
-	case SETTING_CUSTOM:
 		return "text";
+	case SETTING_CUSTOM:
+		return "text, list or mapping";
 	case SETTING_BOOL:
 		return "true or false";
 	case SETTING_NUMBER:

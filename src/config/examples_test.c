@@ -22,6 +22,7 @@ static void test_examples_load(void **state)
 	} cases[] = {
 		{ EXAMPLES_DIR "/redis.yaml", 1, 0 },
 		{ EXAMPLES_DIR "/team.yaml", 3, 2 },
+		{ EXAMPLES_DIR "/oidc.yaml", 2, 0 },
 		{ EXAMPLES_DIR "/full.yaml", 5, 1 },
 	};
 

@@ -98,6 +98,10 @@ static void test_kept_or_left_out(void **state)
 		  0 },
 		{ SET("\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X ",\"y\":\"\""), 0 },
 		{ SET("\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X ",\"y\":7"), 0 },
+		/* The good point, divided elsewhere. */
+		{ SET("\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7A\","
+		      "\"y\":\"PuBLZekkVtmIi1Kzeb371R7oae8fD8ZbZllpW2zOCBcj\""),
+		  0 },
 		{ SET("\"kty\":\"OKP\",\"crv\":\"Ed448\"," OKP_X), 0 },
 		{ SET("\"kty\":\"OKP\",\"crv\":\"X25519\"," OKP_X), 0 },
 		{ SET("\"kty\":\"OKP\",\"crv\":\"P-256\"," OKP_X), 0 },

@@ -233,6 +233,7 @@ static void test_signatures(void **state)
 	EVP_PKEY *key = jwk_testing_key("EC", "P-256");
 	struct issuer issuer = { 0 };
 	_cleanup_(buf_done) struct buf token = BUF_INIT(TEXT_MAX);
+	_cleanup_(buf_done) struct buf raw = BUF_INIT(64);
 	size_t signed_len;
 
 	issuer_add(&issuer, key, "");
@@ -251,11 +252,40 @@ static void test_signatures(void **state)
 	assert_int_equal(base64_encode(&token, BASE64_URL, bytes, 2 * sizeof(order)), 0);
 	assert_int_equal(verify(issuer.keys, ALL, buf_view(&token)), JWT_REFUSED);
 
+	/* A good one with a zero in front of r and of s: the same numbers. */
+	sign(key, JWS_ES256, "{\"alg\":\"ES256\"}", &token);
+	assert_int_equal(
+		base64_decode(&raw, BASE64_URL, str_from_pos(buf_view(&token), signed_len)), 0);
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes + 1, raw.data, 32);
+	memcpy(bytes + 34, raw.data + 32, 32);
+	buf_truncate(&token, signed_len);
+	assert_int_equal(base64_encode(&token, BASE64_URL, bytes, 66), 0);
+	assert_int_equal(verify(issuer.keys, ALL, buf_view(&token)), JWT_REFUSED);
+
 	/* A good one, longer by a zero. */
 	sign(key, JWS_ES256, "{\"alg\":\"ES256\"}", &token);
 	assert_int_equal(buf_append_str(&token, STR("AA")), 0);
 	assert_int_equal(verify(issuer.keys, ALL, buf_view(&token)), JWT_REFUSED);
 	issuer_done(&issuer);
+	EVP_PKEY_free(key);
+}
+
+/* A name that is empty is one, and a key that has none is not of that name. */
+static void test_empty_name(void **state)
+{
+	_cleanup_(buf_done) struct buf token = BUF_INIT(TEXT_MAX);
+	EVP_PKEY *key = jwk_testing_key("EC", "P-256");
+	struct issuer without = { 0 };
+	struct issuer with = { 0 };
+
+	issuer_add(&without, key, "");
+	issuer_add(&with, key, "\"kid\":\"\",");
+	sign(key, JWS_ES256, "{\"alg\":\"ES256\",\"kid\":\"\"}", &token);
+	assert_int_equal(verify(issuer_publish(&without), ALL, buf_view(&token)), JWT_KEY_UNKNOWN);
+	assert_int_equal(verify(issuer_publish(&with), ALL, buf_view(&token)), JWT_GENUINE);
+	issuer_done(&without);
+	issuer_done(&with);
 	EVP_PKEY_free(key);
 }
 
@@ -415,15 +445,11 @@ static void test_peek(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_algorithm),
-		cmocka_unit_test(test_algorithm_of_the_key),
-		cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_signatures),
-		cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_full_set),
-		cmocka_unit_test(test_empty_set),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_every_algorithm), cmocka_unit_test(test_algorithm_of_the_key),
+		cmocka_unit_test(test_headers),         cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_empty_name),      cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_full_set),        cmocka_unit_test(test_empty_set),
+		cmocka_unit_test(test_limits),          cmocka_unit_test(test_peek),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

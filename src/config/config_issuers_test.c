@@ -32,10 +32,12 @@ static void test_everything(void **state)
 		"    audiences: [a, b]\n"
 		"  ci:\n"
 		"    issuer: http://localhost:8080\n"
-		"    audiences: c\n");
+		"    audiences: c\n"
+		"identity_providers.late: {issuer: 'https://late.test', audiences: d}\n");
 	const struct config_issuer *issuers = config->idp.issuers;
 
-	assert_int_equal(config->idp.issuer_count, 2);
+	assert_int_equal(config->idp.issuer_count, 3);
+	assert_str(issuers[2].issuer, "https://late.test");
 	assert_str(issuers[0].name, "k8s.prod");
 	assert_int_equal(issuers[0].at.line, 2);
 	assert_str(issuers[0].issuer, "https://k8s.test/x");

@@ -20,11 +20,7 @@ static const struct session_secrets *current(const struct idp_work *w)
 void idp_count_failure(struct session_secrets *s, int64_t now_unix)
 {
 	s->failures++;
-	/* The pause for the failures begins now, not when it first became due. */
-	if (session_refresh_is_due(s, now_unix))
-		s->refreshed_unix = now_unix - REFRESH_INTERVAL_S;
-	if (session_userinfo_is_due(s, now_unix))
-		s->userinfo_unix = now_unix - USERINFO_INTERVAL_S;
+	s->failed_unix = now_unix;
 }
 
 static void take_fresh(struct idp_work *w)
@@ -68,6 +64,7 @@ static struct session_secrets *copy_secrets(const struct session_secrets *s)
 	struct session_secrets facts = *s;
 
 	facts.failures = 0;
+	facts.failed_unix = 0;
 	return session_secrets_new(&facts);
 }
 

@@ -77,8 +77,8 @@ struct oidc_metadata *idp_service_metadata(struct idp_service *s, const struct i
 void idp_service_start(struct idp_service *s, struct idp_call *call);
 
 /*
- * After a temporary failure of IDP_RENEW: session_upkeep_due() is then a pause away that grows with the failures. Where new
- * tokens were had before something failed, IDP_DONE has them, counted already.
+ * After a temporary failure of IDP_RENEW. Where new tokens were had before something failed, IDP_DONE has them, counted
+ * already.
  */
 void idp_count_failure(struct session_secrets *secrets, int64_t now_unix);
 

@@ -8,6 +8,8 @@
 
 #include "session/store_backend.h"
 
+#include <libpq-fe.h>
+
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/mem.h"
@@ -50,7 +52,7 @@ static void postgres_rollback(struct store_backend *b)
 static int postgres_commit(struct store_backend *b, struct err *e)
 {
 	struct postgres_backend *p = of(b);
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 
 	if (postgres_query(&p->link, POSTGRES_COMMIT, NULL, &result, e) < 0) {
 		p->has_failed = true;

@@ -3,8 +3,8 @@
  * its non-blocking mode throughout: what waits is poll(), with a deadline.
  *
  * The pause begins at nothing, for a server that was restarted, and doubles up to RETRY_MAX_MS; a connection that does
- * not last that long is not made again sooner either. While the first attempt runs wake_fd is not looked at: who has just
- * opened a store waits these milliseconds instead of being told that it is away.
+ * not last that long is not made again sooner either. The first attempt is waited for, whatever else there is to do: who
+ * has just opened a store, or asks it while the server restarts, waits a moment instead of being told that it is away.
  *
  * A server that vanishes without a word is found out by the ping, and its kernel by TCP's means.
  */
@@ -13,6 +13,8 @@
 
 #include <limits.h>
 #include <poll.h>
+
+#include <libpq-fe.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -257,8 +259,9 @@ static enum postgres_event turn_down(struct postgres_link *l, int wake_fd, uint6
 static enum postgres_event turn_connecting(struct postgres_link *l, int wake_fd,
 					   uint64_t deadline_ms, struct err *e)
 {
-	int ready = wait_for(l->failures ? wake_fd : -1, PQsocket(l->conn), l->awaited,
-			     sooner(deadline_ms, l->next_ms));
+	bool is_first = !l->failures;
+	int ready = wait_for(is_first ? -1 : wake_fd, PQsocket(l->conn), l->awaited,
+			     is_first ? l->next_ms : sooner(deadline_ms, l->next_ms));
 	uint64_t now = clock_now_ms();
 
 	if (ready & READY)
@@ -267,7 +270,7 @@ static enum postgres_event turn_connecting(struct postgres_link *l, int wake_fd,
 		give_up_waiting(l, e);
 		return POSTGRES_AWAY;
 	}
-	if (ready & WOKEN || now >= deadline_ms)
+	if (!is_first && (ready & WOKEN || now >= deadline_ms))
 		return still_away(l, e);
 	return POSTGRES_PENDING;
 }

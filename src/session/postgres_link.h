@@ -14,10 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <libpq-fe.h>
-
 #include "base/err.h"
 #include "base/str.h"
+
+/* PGconn of libpq. */
+struct pg_conn;
 
 enum postgres_link_state {
 	POSTGRES_DOWN,       /* until next_ms */
@@ -27,7 +28,7 @@ enum postgres_link_state {
 
 struct postgres_link {
 	char *connection; /* libpq's string or URI; a secret */
-	PGconn *conn;
+	struct pg_conn *conn;
 	enum postgres_link_state state;
 	short awaited;     /* CONNECTING: POLLIN or POLLOUT */
 	unsigned failures; /* to connect, since it was up */
@@ -52,7 +53,7 @@ enum postgres_event {
 	POSTGRES_AWAY, /* it was lost, or could not be made, or one of QUIET while it is down: see e */
 };
 
-/* Waits until deadline_ms, connecting if need be. */
+/* Waits until deadline_ms, connecting if need be: the first attempt may take STORE_BACKEND_TIMEOUT_MS longer. */
 enum postgres_event postgres_link_wait(struct postgres_link *l, int wake_fd, uint64_t deadline_ms,
 				       struct err *e);
 

@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <limits.h>
 
+#include <libpq-fe.h>
+
 /* From the server's catalog, where they are fixed: pg_type.dat. */
 #define OID_BYTES        17
 #define OID_NUMBER       20
@@ -112,4 +114,9 @@ struct str postgres_bytes(const PGresult *result, int row, int column, struct ar
 	size_t len = (size_t)PQgetlength(result, row, column);
 
 	return arena_copy(arena, str_of(PQgetvalue(result, row, column), len));
+}
+
+void postgres_result_free(struct pg_result *result)
+{
+	PQclear(result);
 }

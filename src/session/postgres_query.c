@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include <libpq-fe.h>
+
 #include "base/clock.h"
 #include "session/store_backend.h"
 
@@ -72,7 +74,7 @@ static int check_result(struct postgres_link *l, const PGresult *result, struct 
 static int finish_query(struct postgres_link *l, int is_sent, PGresult **ret, struct err *e)
 {
 	uint64_t deadline_ms = query_deadline(l);
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	PGresult *next;
 
 	if (!is_sent)
@@ -115,7 +117,7 @@ int postgres_query(struct postgres_link *l, const char *sql, const struct postgr
 
 int postgres_run(struct postgres_link *l, const char *sql, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 
 	return postgres_query(l, sql, NULL, &result, e);
 }
@@ -123,7 +125,7 @@ int postgres_run(struct postgres_link *l, const char *sql, struct err *e)
 int postgres_prepare(struct postgres_link *l, const char *name, const char *sql,
 		     const char *signature, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	Oid types[POSTGRES_PARAMS_MAX];
 	int count = postgres_types(signature, types);
 
@@ -146,7 +148,7 @@ int postgres_execute(struct postgres_link *l, const char *name, const struct pos
 int postgres_query_number(struct postgres_link *l, const char *sql,
 			  const struct postgres_params *params, int64_t *ret, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 
 	if (postgres_query(l, sql, params, &result, e) < 0)
 		return -1;

@@ -10,9 +10,9 @@
 #include "session/postgres_link.h"
 #include "session/postgres_params.h"
 
-/* params may be NULL. *ret is the caller's: PQclear(). */
+/* params may be NULL. *ret is the caller's: postgres_result_free(). */
 int postgres_query(struct postgres_link *l, const char *sql, const struct postgres_params *params,
-		   PGresult **ret, struct err *e);
+		   struct pg_result **ret, struct err *e);
 
 /* The same without looking at the result. */
 int postgres_run(struct postgres_link *l, const char *sql, struct err *e);
@@ -25,4 +25,4 @@ int postgres_query_number(struct postgres_link *l, const char *sql,
 int postgres_prepare(struct postgres_link *l, const char *name, const char *sql,
 		     const char *signature, struct err *e);
 int postgres_execute(struct postgres_link *l, const char *name,
-		     const struct postgres_params *params, PGresult **ret, struct err *e);
+		     const struct postgres_params *params, struct pg_result **ret, struct err *e);

@@ -5,6 +5,8 @@
 
 #include "session/postgres_rows.h"
 
+#include <libpq-fe.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "session/postgres_query.h"
@@ -31,7 +33,7 @@ static int execute(struct postgres_backend *p, enum postgres_statement which,
 static int execute_for_number(struct postgres_backend *p, enum postgres_statement which,
 			      const struct postgres_params *params, int64_t *ret, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 
 	if (execute(p, which, params, &result, e) < 0)
 		return -1;
@@ -57,7 +59,7 @@ static int execute_for_records(struct postgres_backend *p, enum postgres_stateme
 			       const struct postgres_params *params, struct arena *arena,
 			       struct record_list *ret, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct record_list list = { 0 };
 
 	if (execute(p, which, params, &result, e) < 0)
@@ -111,7 +113,7 @@ static bool is_full(const struct postgres_backend *p, int64_t dropped)
 static int look_for_room(struct postgres_backend *p, const struct record *r, enum store_result *ret,
 			 struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 	int64_t surplus;
 
@@ -168,7 +170,7 @@ static int write_record(struct postgres_backend *p, enum postgres_statement whic
 			const struct record *r, int64_t last_param, uint64_t *ret_version,
 			struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 
 	add_origin(p, &params);
@@ -208,7 +210,7 @@ static int insert(struct postgres_backend *p, struct record *r, enum store_resul
 static int update(struct postgres_backend *p, struct record *r, uint64_t expected_version,
 		  enum store_result *ret, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 	uint64_t version = 0;
 
@@ -304,7 +306,7 @@ int postgres_purge(struct store_backend *b, int64_t now_unix, size_t limit, stru
 		   struct record_list *ret, struct err *e)
 {
 	struct postgres_backend *p = of(b);
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 	struct record_list list = { 0 };
 
@@ -339,7 +341,7 @@ static void write_arrays(const struct record_stamp *stamps, size_t count, struct
 int postgres_compare(struct store_backend *b, struct record_stamp *stamps, size_t count,
 		     struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	_cleanup_(buf_done) struct buf kinds = BUF_INIT(SIZE_MAX); /* count is the caller's */
 	_cleanup_(buf_done) struct buf ids = BUF_INIT(SIZE_MAX);
 	struct postgres_params params = { 0 };

@@ -13,6 +13,8 @@
 
 #include "session/postgres_schema.h"
 
+#include <libpq-fe.h>
+
 #include "base/random.h"
 #include "base/str.h"
 #include "session/postgres_query.h"
@@ -159,7 +161,7 @@ static int create_schema(struct postgres_link *l, struct err *e)
 
 static int set_meta(struct postgres_link *l, struct str name, int64_t value, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 
 	postgres_params_bytes(&params, name);
@@ -187,7 +189,7 @@ static int run_migration(struct postgres_link *l, int64_t from, struct err *e)
 
 static int lock_migrations(struct postgres_link *l, struct err *e)
 {
-	_cleanup_(PQclearp) PGresult *result = NULL;
+	_cleanup_(postgres_result_freep) PGresult *result = NULL;
 	struct postgres_params params = { 0 };
 
 	postgres_params_number(&params, LOCK_KEY);

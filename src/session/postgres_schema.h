@@ -45,4 +45,5 @@ enum postgres_statement {
 int postgres_schema_set_up(struct postgres_link *l, uint64_t *ret_server_version, struct err *e);
 
 int postgres_schema_execute(struct postgres_link *l, enum postgres_statement which,
-			    const struct postgres_params *params, PGresult **ret, struct err *e);
+			    const struct postgres_params *params, struct pg_result **ret,
+			    struct err *e);

@@ -1,5 +1,6 @@
 #include "proxy/endpoints.h"
 
+#include "proxy/pages/page.h"
 #include "proxy/respond.h"
 #include "proxy/sign_in_url.h"
 
@@ -8,6 +9,9 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/healthz", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_health },
 	{ "/.well-known/pomerium", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_well_known },
 	{ "/.well-known/pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_well_known },
+	{ "/.well-known/pomerium/jwks.json", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN,
+	  endpoint_jwks },
+	{ PAGE_STYLE_PATH, "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_style },
 	{ "/.pomerium/api/v1/login", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_login_api },
 	{ "/.pomerium/callback/", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_callback },
 	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },
@@ -72,15 +76,25 @@ static bool accepts_method(const struct endpoint *endpoint, struct str method)
 	return false;
 }
 
+/* "GET HEAD" as "GET, HEAD" */
+static struct str with_commas(struct exchange *x, const char *methods)
+{
+	struct str rest = str_from(methods);
+	struct str list = { 0 };
+	struct str name;
+
+	while (str_cut(&rest, ' ', &name))
+		list = list.len
+			       ? arena_printf(&x->arena, "%.*s, %.*s", STR_FMT(list), STR_FMT(name))
+			       : name;
+	return list;
+}
+
 static enum step refuse_method(struct exchange *x, const struct endpoint *endpoint)
 {
 	struct reply reply = { .status = 405, .body = STR("Method Not Allowed\n") };
-	struct str allow = str_from(endpoint->methods);
 
-	reply_header(&reply, STR("allow"),
-		     str_equal(allow, STR("GET"))        ? STR("GET")
-		     : str_equal(allow, STR("GET HEAD")) ? STR("GET, HEAD")
-							 : STR("GET, POST"));
+	reply_header(&reply, STR("allow"), with_commas(x, endpoint->methods));
 	reply_header(&reply, STR("content-type"), STR("text/plain; charset=utf-8"));
 	return reply_send(x, &reply);
 }

@@ -42,3 +42,5 @@ enum step endpoint_signed_out(struct exchange *x);
 enum step endpoint_user_page(struct exchange *x);
 enum step endpoint_authenticate_root(struct exchange *x);
 enum step endpoint_robots(struct exchange *x);
+enum step endpoint_style(struct exchange *x);
+enum step endpoint_jwks(struct exchange *x);

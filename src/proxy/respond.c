@@ -13,6 +13,7 @@
 #include "proxy/authenticate.h"
 #include "proxy/connection.h"
 #include "proxy/pages/page.h"
+#include "proxy/pages/pages.h"
 #include "proxy/sign_in_url.h"
 
 enum family { FAMILY_AUTHORIZER, FAMILY_DATA_PLANE };
@@ -24,45 +25,66 @@ struct refusal_row {
 	const char *details;  /* response-code-details */
 	const char *error;    /* JSON form of the authorizer's refusals */
 	const char *sentence; /* for a person; {who} and {what} are filled in */
+	const char *advice;   /* what to do about it; on pages only */
 };
 
 #define RESET_BEFORE_RESPONSE "upstream_reset_before_response_started"
 
+#define ADVICE_NAME   "Look whether name and port are right, or ask the operator of this gateway."
+#define ADVICE_LOG_IN "Open the page in a browser, or start pomerium-cli, to log in."
+#define ADVICE_ASK    "If you need it, ask the operator of this gateway and mention the request below."
+#define ADVICE_WAIT                                                                                \
+	"Try again in a while. If it stays like this, tell the operator of this gateway and "      \
+	"mention the request below."
+#define ADVICE_TELL                                                                                \
+	"If it stays like this, tell the operator of this gateway and mention the request below."
+
 static const struct refusal_row refusal_rows[] = {
 	[REFUSAL_ROUTE_NOT_FOUND] = { 404, FAMILY_DATA_PLANE, "route-not-found", "route_not_found",
-				      NULL, "There is no route for {what} on this gateway." },
+				      NULL, "There is no route for {what} on this gateway.",
+				      ADVICE_NAME },
 	[REFUSAL_LOGIN_REQUIRED] = { 401, FAMILY_AUTHORIZER, "login-required", "ext_authz_denied",
-				     "Unauthenticated", "You have to log in to use {what}." },
+				     "Unauthenticated", "You have to log in to use {what}.",
+				     ADVICE_LOG_IN },
 	[REFUSAL_SESSION_UNKNOWN] = { 401, FAMILY_AUTHORIZER, "session-unknown", "ext_authz_denied",
 				      "Unauthenticated",
-				      "Your login is not known here any more: log in again to use {what}." },
+				      "Your login is not known here any more: log in again to use {what}.",
+				      ADVICE_LOG_IN },
 	[REFUSAL_SESSION_EXPIRED] = { 401, FAMILY_AUTHORIZER, "session-expired", "ext_authz_denied",
 				      "Unauthenticated",
-				      "Your login has expired: log in again to use {what}." },
+				      "Your login has expired: log in again to use {what}.",
+				      ADVICE_LOG_IN },
 	[REFUSAL_DENIED] = { 403, FAMILY_AUTHORIZER, "denied", "ext_authz_denied", "Forbidden",
-			     "{who} is not allowed to use {what}." },
+			     "{who} is not allowed to use {what}.", ADVICE_ASK },
 	[REFUSAL_UPSTREAM_DNS] = { 503, FAMILY_DATA_PLANE, "upstream-dns", "no_healthy_upstream",
 				   NULL,
-				   "You are allowed to use {what}, but the name of its server was not found." },
+				   "You are allowed to use {what}, but the name of its server was not found.",
+				   ADVICE_WAIT },
 	[REFUSAL_UPSTREAM_REFUSED] = { 503, FAMILY_DATA_PLANE, "upstream-refused",
 				       RESET_BEFORE_RESPONSE
 				       "{remote_connection_failure|delayed_connect_error:_Connection_refused}",
 				       NULL,
-				       "You are allowed to use {what}, but its server refused the connection." },
+				       "You are allowed to use {what}, but its server refused the connection.",
+				       ADVICE_WAIT },
 	[REFUSAL_UPSTREAM_UNREACHABLE] = { 503, FAMILY_DATA_PLANE, "upstream-unreachable",
 					   RESET_BEFORE_RESPONSE "{remote_connection_failure}",
 					   NULL,
-					   "You are allowed to use {what}, but there is no way to its server." },
+					   "You are allowed to use {what}, but there is no way to its server.",
+					   ADVICE_WAIT },
 	[REFUSAL_UPSTREAM_TIMEOUT] = { 503, FAMILY_DATA_PLANE, "upstream-timeout",
 				       RESET_BEFORE_RESPONSE "{connection_timeout}", NULL,
-				       "You are allowed to use {what}, but its server did not answer in time." },
+				       "You are allowed to use {what}, but its server did not answer in time.",
+				       ADVICE_WAIT },
 	[REFUSAL_OVERLOADED] = { 503, FAMILY_DATA_PLANE, "overloaded", "overload", NULL,
-				 "The gateway has no room for this now: try again in a moment." },
+				 "The gateway has no room for this now: try again in a moment.",
+				 ADVICE_TELL },
 	[REFUSAL_STORE_AWAY] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
 				 "The gateway cannot reach its session store to see who you are: "
-				 "try again in a moment." },
+				 "try again in a moment.",
+				 ADVICE_TELL },
 	[REFUSAL_INTERNAL] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
-			       "The gateway could not decide about this: its log says why." },
+			       "The gateway could not decide about this: its log says why.",
+			       ADVICE_TELL },
 };
 
 void reply_header(struct reply *reply, struct str name, struct str value)
@@ -76,7 +98,7 @@ enum step reply_send(struct exchange *x, struct reply *reply)
 	reply_header(reply, STR("server"), STR("pomerium"));
 	reply_header(reply, STR("x-request-id"), str_from(x->request_id));
 	x->outcome.status = reply->status;
-	if (!str_equal(x->facts.method, STR("HEAD")))
+	if (!str_equal(x->facts.method, STR("HEAD")) && reply->status != 304)
 		x->outcome.bytes_sent = reply->body.len;
 	connection_respond(x->connection, &(struct http_response){
 						  .status = reply->status,
@@ -111,29 +133,51 @@ void reply_redirect(struct reply *reply, struct str location)
 	reply_header(reply, STR("cache-control"), STR("no-cache, must-revalidate"));
 }
 
-void reply_page(struct exchange *x, struct reply *reply, struct buf *page)
+static void add_page(struct exchange *x, struct reply *reply, struct buf *page,
+		     struct str form_policy)
 {
 	reply_header(reply, STR("content-type"), STR("text/html; charset=UTF-8"));
 	reply_header(reply, STR("x-pomerium-intercepted-response"), STR("true"));
 	reply_header(reply, STR("cache-control"), STR("no-cache, must-revalidate"));
 	reply_header(reply, STR("referrer-policy"), STR("same-origin"));
-	reply_header(reply, STR("content-security-policy"), page_security_policy());
+	reply_header(reply, STR("content-security-policy"),
+		     arena_printf(&x->arena,
+				  "default-src 'none'; style-src 'self'; frame-ancestors 'none'; "
+				  "base-uri 'none'%.*s",
+				  STR_FMT(form_policy)));
 	reply_header(reply, STR("x-frame-options"), STR("SAMEORIGIN"));
 	reply_header(reply, STR("x-content-type-options"), STR("nosniff"));
 	reply->body = arena_copy(&x->arena, buf_view(page));
 	buf_done(page);
 }
 
-static struct str html_page(struct exchange *x, struct str title, struct str sentence,
-			    struct reply *reply)
+void reply_page(struct exchange *x, struct reply *reply, struct buf *page)
+{
+	add_page(x, reply, page, STR("; form-action 'none'"));
+}
+
+/*
+ * form-action would count for every redirect that follows the form as well, and those of a login lead to a program on the
+ * user's own machine, to routes and to identity providers.
+ */
+void reply_form_page(struct exchange *x, struct reply *reply, struct buf *page)
+{
+	add_page(x, reply, page, STR(""));
+}
+
+static void html_page(struct exchange *x, struct str sentence, struct str advice,
+		      struct reply *reply)
 {
 	struct buf page = BUF_INIT(PAGE_MAX);
 
-	page_begin(&page, title);
-	page_paragraph(&page, sentence);
-	page_end(&page, str_from(x->request_id));
+	error_page_write(&page, &(struct error_page){
+					.status = reply->status,
+					.status_text = str_from(http_status_text(reply->status)),
+					.sentence = sentence,
+					.advice = advice,
+					.request_id = str_from(x->request_id),
+				});
 	reply_page(x, reply, &page);
-	return reply->body;
 }
 
 bool request_prefers_json(const struct http_request *request)
@@ -170,7 +214,7 @@ static void authorizer_body(struct exchange *x, const struct refusal_row *row, s
 					   row->error, x->request_id);
 		return;
 	}
-	(void)html_page(x, str_from(http_status_text(reply->status)), sentence, reply);
+	html_page(x, sentence, str_from(row->advice), reply);
 }
 
 /* protocol.md 6.3 */
@@ -186,7 +230,7 @@ static void data_plane_body(struct exchange *x, const struct refusal_row *row, s
 	(void)http_headers_get(&x->request->headers, STR("accept"), &accept);
 	choice = http_accept_prefers(accept, offered, ARRAY_LEN(offered));
 	if (choice <= 0) {
-		(void)html_page(x, str_from(http_status_text(reply->status)), sentence, reply);
+		html_page(x, sentence, str_from(row->advice), reply);
 		return;
 	}
 	reply_header(reply, STR("content-type"),
@@ -310,7 +354,7 @@ enum step respond_error(struct exchange *x, int status, struct str sentence)
 	reply_header(&reply, STR("x-pomerium-reason"), str_from(x->outcome.reason));
 	(void)http_headers_get(&x->request->headers, STR("accept"), &accept);
 	if (!str_equal(accept, STR("application/json"))) {
-		(void)html_page(x, str_from(http_status_text(status)), sentence, &reply);
+		html_page(x, sentence, status < 500 ? STR("") : STR(ADVICE_TELL), &reply);
 		return reply_send(x, &reply);
 	}
 	reply_header(&reply, STR("content-type"), STR("application/json"));

@@ -45,8 +45,9 @@ void reply_header(struct reply *reply, struct str name, struct str value);
 /* Location and the header that marks replies of the control plane (protocol.md 3.4). */
 void reply_redirect(struct reply *reply, struct str location);
 
-/* Makes the page the body, with the headers of every page; empties the buffer. */
+/* Makes the page the body, with the headers of every page; empties the buffer. The second is for pages with a form. */
 void reply_page(struct exchange *x, struct reply *reply, struct buf *page);
+void reply_form_page(struct exchange *x, struct reply *reply, struct buf *page);
 
 /* Adds server and x-request-id. */
 enum step reply_send(struct exchange *x, struct reply *reply);

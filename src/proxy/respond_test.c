@@ -21,8 +21,8 @@
 	"x-pomerium-intercepted-response: true\n"                                                  \
 	"cache-control: no-cache, must-revalidate\n"                                               \
 	"referrer-policy: same-origin\n"                                                           \
-	"content-security-policy: default-src 'none'; style-src 'unsafe-inline'; "                 \
-	"frame-ancestors 'none'; base-uri 'none'\n"                                                \
+	"content-security-policy: default-src 'none'; style-src 'self'; "                          \
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'\n"                            \
 	"x-frame-options: SAMEORIGIN\n"                                                            \
 	"x-content-type-options: nosniff\n"
 #define LAST_HEADERS                                                                               \
@@ -129,8 +129,10 @@ static void test_html(void **state)
 		refuse(f, row->refusal, "");
 		expect(f, row, PAGE_HEADERS);
 		assert_true(exchange_fixture_body_has(f, "<!doctype html>\n"));
-		(void)snprintf(text, sizeof(text), "<h1>%s</h1>\n<p>%s</p>\n<p><small>Request " ID,
-			       row->title, row->sentence);
+		(void)snprintf(text, sizeof(text), "<p role=\"alert\">%s</p>\n<p>", row->sentence);
+		assert_true(exchange_fixture_body_has(f, text));
+		(void)snprintf(text, sizeof(text), "<footer>%d %s \302\267 Request " ID "</footer>",
+			       row->status, row->title);
 		assert_true(exchange_fixture_body_has(f, text));
 	}
 }
@@ -284,7 +286,7 @@ static void test_connect_redirect(void **state)
 				"x-pomerium-message: You have to log in to use " WHAT
 				".\n" PAGE_HEADERS LAST_HEADERS);
 	assert_true(str_equal(exchange_fixture_header(f, "location"), expected));
-	assert_true(exchange_fixture_body_has(f, "<h1>Found</h1>"));
+	assert_true(exchange_fixture_body_has(f, "<h1>You have to log in</h1>"));
 	json_decref(root);
 }
 
@@ -337,7 +339,8 @@ static void test_hostile_email(void **state)
 		STR("<script>'\"&\?\?\?\?x-evil:1@example.com is not allowed to use " WHAT ".")));
 	assert_true(str_is_empty(exchange_fixture_header(f, "x-evil")));
 	assert_false(exchange_fixture_body_has(f, "<script>"));
-	assert_true(exchange_fixture_body_has(f, "<p>&lt;script&gt;&#39;&#34;&amp;????x-evil:1@"));
+	assert_true(exchange_fixture_body_has(
+		f, "<p role=\"alert\">&lt;script&gt;&#39;&#34;&amp;????x-evil:1@"));
 }
 
 /* What a host may be is narrow, but it is not left to the parser to keep the page safe. */
@@ -384,7 +387,8 @@ static void test_errors(void **state)
 	exchange_fixture_expect(f, 400,
 				"x-pomerium-reason: bad-request\n" PAGE_HEADERS LAST_HEADERS);
 	assert_true(exchange_fixture_body_has(
-		f, "<h1>Bad Request</h1>\n<p>Look: &lt;i&gt;&amp;&#34;&#39;.</p>\n"));
+		f,
+		"<h1>That did not work</h1>\n<p role=\"alert\">Look: &lt;i&gt;&amp;&#34;&#39;.</p>\n"));
 	exchange_fixture_end(&x);
 }
 

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#include "base/codec.h"
 #include "base/url.h"
 #include "identity/oidc_request.h"
 #include "proxy/ask.h"
@@ -18,6 +17,7 @@
 #include "proxy/idp.h"
 #include "proxy/login_cookies.h"
 #include "proxy/pages/page.h"
+#include "proxy/pages/pages.h"
 #include "proxy/respond.h"
 #include "proxy/sign_in_url.h"
 #include "proxy/worker.h"
@@ -99,15 +99,8 @@ static enum step ask_to_confirm(struct exchange *x, const struct query *ids)
 
 	if (sign_url(x, x->facts.authority, STR("/.pomerium/sign_out"), ids, &location) < 0)
 		return respond_refusal(x, REFUSAL_INTERNAL);
-	page_begin(&page, STR("Log out"));
-	page_paragraph(&page,
-		       STR("Do you want to log out? Your open tunnels will need a new login."));
-	(void)buf_append_str(&page, STR("<form method=\"post\" action=\""));
-	(void)html_escape(&page, location);
-	(void)buf_append_str(&page,
-			     STR("\">\n<button type=\"submit\">Log out</button>\n</form>\n"));
-	page_end(&page, STR(""));
-	reply_page(x, &reply, &page);
+	sign_out_page_write(&page, location);
+	reply_form_page(x, &reply, &page);
 	return reply_send(x, &reply);
 }
 
@@ -223,9 +216,7 @@ enum step endpoint_signed_out(struct exchange *x)
 	struct buf page = BUF_INIT(PAGE_MAX);
 	struct reply reply = { .status = 200 };
 
-	page_begin(&page, STR("Logged out"));
-	page_paragraph(&page, STR("You are logged out."));
-	page_end(&page, STR(""));
+	signed_out_page_write(&page);
 	reply_page(x, &reply, &page);
 	return reply_send(x, &reply);
 }

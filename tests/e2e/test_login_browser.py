@@ -1,5 +1,7 @@
 """The login in a real browser: headless Chromium driven through chromedriver."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -72,7 +74,8 @@ def test_the_page_fits_and_loads_nothing_from_elsewhere(chromium, gateway):
     chromium.set_window_size(500, 800)
     chromium.get(sign_in_url(gateway, "redis"))
     assert chromium.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
-    assert chromium.execute_script("return performance.getEntriesByType('resource').length") == 0
+    loaded = chromium.execute_script("return performance.getEntriesByType('resource').map(r => r.name)")
+    assert [urlsplit(url)[1:3] for url in loaded] == [(urlsplit(chromium.current_url).netloc, "/.pomerium/index.css")]
     assert chromium.execute_script("return document.querySelectorAll('script').length") == 0
     labels = chromium.find_elements(By.TAG_NAME, "label")
     assert {label.get_attribute("for") for label in labels} >= {

@@ -135,7 +135,7 @@ static void test_success(void **state)
 		"\"allow-why-true\":[\"pomerium-route\"],\"deny\":false,\"deny-why-false\":[],"
 		"\"time\":\"2026-01-01T00:00:00Z\",\"message\":\"authorize check\"}\n"
 		"{\"level\":\"info\",\"service\":\"authenticate\",\"request-id\":\"<uuid>\","
-		"\"email\":\"Alice@example.com\",\"ip\":\"203.0.113.7\",\"time\":\"2026-01-01T00:00:00Z\","
+		"\"email\":\"alice@example.com\",\"ip\":\"203.0.113.7\",\"time\":\"2026-01-01T00:00:00Z\","
 		"\"message\":\"logged in\"}\n"
 		"{\"level\":\"info\",\"server-name\":\"all\",\"service\":\"envoy\",\"upstream-cluster\":\"\","
 		"\"method\":\"POST\",\"authority\":\"authenticate.example.com\",\"path\":\"/.pomerium/local/sign_in\","

@@ -17,6 +17,7 @@ static struct session *make_session(void)
 		.who = who,
 		.issued_unix = 1000,
 		.expires_unix = 2000,
+		.valid_until_unix = 2000,
 		.credential_tag = { 1, 2, 3 },
 	};
 	struct session *s = session_new(&facts);

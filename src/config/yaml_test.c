@@ -12,7 +12,7 @@
 #include "config/config_test_support.h"
 #include "config/yaml.h"
 
-static struct yaml *parse_good(const char *text, enum yaml_form form)
+static struct yaml *parse_tree(const char *text, enum yaml_form form)
 {
 	struct report report = { 0 };
 	struct yaml *yaml = NULL;
@@ -46,7 +46,7 @@ static void assert_text(const struct yaml_node *node, const char *text)
 
 static void test_places_and_styles(void **state)
 {
-	struct yaml *yaml = parse_good("plain: 5\n"
+	struct yaml *yaml = parse_tree("plain: 5\n"
 				       "Quoted: \"5\"\n"
 				       "list: [a, 'b']\n"
 				       "block:\n"
@@ -85,7 +85,7 @@ static void test_places_and_styles(void **state)
 
 static void test_aliases_and_merges(void **state)
 {
-	struct yaml *yaml = parse_good("base: &base {a: 1, b: 2}\n"
+	struct yaml *yaml = parse_tree("base: &base {a: 1, b: 2}\n"
 				       "more: &more {b: 3, c: 4}\n"
 				       "same: *base\n"
 				       "one: {<<: *base, b: 9}\n"
@@ -107,7 +107,7 @@ static void test_aliases_and_merges(void **state)
 
 static void test_json(void **state)
 {
-	struct yaml *yaml = parse_good("{\n\t\"a\": [1, true, null],\n\t\"b\": \"\\u0041\\n\"\n}\n",
+	struct yaml *yaml = parse_tree("{\n\t\"a\": [1, true, null],\n\t\"b\": \"\\u0041\\n\"\n}\n",
 				       YAML_FORM_JSON);
 	const struct yaml_node *root = yaml_root(yaml);
 
@@ -123,7 +123,7 @@ static void test_nothing(void **state)
 	static const char *const texts[] = { "", "\n\n", "# only a comment\n", "---\n" };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		struct yaml *yaml = parse_good(texts[i], YAML_FORM_YAML);
+		struct yaml *yaml = parse_tree(texts[i], YAML_FORM_YAML);
 
 		assert_true(!yaml_root(yaml) || yaml_root(yaml)->kind == YAML_NULL);
 		yaml_free(yaml);
@@ -135,7 +135,7 @@ struct bad_case {
 	const char *report;
 };
 
-static void assert_report(struct str text, enum yaml_form form, const char *expected)
+static void assert_problems(struct str text, enum yaml_form form, const char *expected)
 {
 	struct report report = { 0 };
 	struct yaml *yaml = NULL;
@@ -175,7 +175,7 @@ static void test_bad(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_report(cases[i].text, YAML_FORM_YAML, cases[i].report);
+		assert_problems(cases[i].text, YAML_FORM_YAML, cases[i].report);
 }
 
 static void test_too_deep(void **state)
@@ -187,7 +187,7 @@ static void test_too_deep(void **state)
 	for (int i = 0; i < YAML_DEPTH_MAX - 1; i++)
 		(void)buf_append_char(&text, ']');
 	(void)buf_append_char(&text, '\0');
-	yaml_free(parse_good((const char *)text.data, YAML_FORM_YAML));
+	yaml_free(parse_tree((const char *)text.data, YAML_FORM_YAML));
 	buf_truncate(&text, 0);
 	for (int i = 0; i < 500; i++)
 		(void)buf_append_char(&text, '[');
@@ -227,8 +227,8 @@ static void test_too_many_keys(void **state)
 
 	for (int i = 0; i <= YAML_KEYS_MAX; i++)
 		(void)buf_printf(&text, "k%d: 1\n", i);
-	assert_report(buf_view(&text), YAML_FORM_YAML,
-		      "E f:4097:1: the mapping has too many keys\n");
+	assert_problems(buf_view(&text), YAML_FORM_YAML,
+			"E f:4097:1: the mapping has too many keys\n");
 	buf_done(&text);
 }
 

@@ -57,13 +57,50 @@ static void test_references(void **state)
 
 static void test_expiry(void **state)
 {
-	struct session *s = make_session();
+	static const struct {
+		int64_t expires;
+		int64_t valid_until;
+		int64_t now;
+		bool is_expired;
+	} cases[] = {
+		{ 2000, 2000, 1999, false }, { 2000, 2000, 2000, true },
+		{ 2000, 2000, 0, false },    { 2000, 2000, INT64_MAX, true },
+		{ 2000, 1500, 1499, false }, { 2000, 1500, 1500, true },
+		{ 0, 0, INT64_MAX, false },  { 0, 1500, 1500, true },
+	};
+	struct identity *who = identity_new(&(struct identity){ .user_id = STR("u1") });
 
-	assert_false(session_is_expired(s, 0));
-	assert_false(session_is_expired(s, 1999));
-	assert_true(session_is_expired(s, 2000));
-	assert_true(session_is_expired(s, INT64_MAX));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct session *s = session_new(
+			&(struct session_facts){ .who = who,
+						 .expires_unix = cases[i].expires,
+						 .valid_until_unix = cases[i].valid_until });
+
+		assert_int_equal(session_is_expired(s, cases[i].now), cases[i].is_expired);
+		session_unref(s);
+	}
+	identity_unref(who);
+}
+
+/* A refresh is a new object with the same id. */
+static void test_given_id(void **state)
+{
+	struct session *s = make_session();
+	struct session *next = session_new(&(struct session_facts){
+		.kind = SESSION_SERVICE_ACCOUNT,
+		.id = str_from(s->id),
+		.description = STR("for the build"),
+		.who = s->who,
+		.record_version = 8,
+	});
+
+	assert_string_equal(next->id, s->id);
+	assert_int_equal(next->kind, SESSION_SERVICE_ACCOUNT);
+	assert_true(str_equal(next->description, STR("for the build")));
+	assert_int_equal(next->record_version, 8);
 	session_unref(s);
+	assert_true(str_equal(next->who->user_id, STR("u1")));
+	session_unref(next);
 }
 
 int main(void)
@@ -72,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_facts_are_kept),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_given_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 struct bad_case {
 	const char *text;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 #define AUTHENTICATE "authenticate_service_url: https://login.test\n"
 #define CLIENT       "idp_client_id: gate\nidp_client_secret: hush\n"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 #define GOOGLE                                                                                     \
 	"idp_provider: google\nidp_client_id: gate\n"                                              \

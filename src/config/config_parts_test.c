@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 #define PEM "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
 /* of that, with a newline at the end */

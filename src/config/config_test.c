@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 #define SECRET_TEXT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER_TEXT  "//////////////////////////////////////////8="

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 #include "config/options.h"
 
 static void test_examples_load(void **state)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 
 /* As the manual prints it. */
 static void test_example_of_the_manual(void **state)

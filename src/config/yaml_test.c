@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/config_test_support.h"
+#include "config/config_testing.h"
 #include "config/yaml.h"
 
 static struct yaml *parse_tree(const char *text, enum yaml_form form)

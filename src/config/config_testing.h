@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * config_test_support.h - for the tests of this module
+ * config_testing.h - for the tests of this module
  */
 
 #include <setjmp.h>

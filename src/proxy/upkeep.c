@@ -25,6 +25,7 @@ struct upkeep {
 	uint64_t purge_due_ms;
 	size_t job_count;
 	bool is_claiming;
+	bool has_backlog; /* the last claim gave as many as one can */
 	bool is_purging;
 	bool is_stopped;
 };
@@ -157,12 +158,19 @@ static void write_back(struct job *job, struct identity *who)
 	ask_start(ask);
 }
 
+static void claim(struct upkeep *u);
+
 static void job_free(struct job *job)
 {
-	job->upkeep->job_count--;
+	struct upkeep *u = job->upkeep;
+
+	u->job_count--;
 	session_unref(TAKE(job->session));
 	idp_call_done(&job->call);
 	mem_free(job);
+	/* Otherwise many sessions would need more seconds than their tokens have. */
+	if (u->has_backlog)
+		claim(u);
 }
 
 static void log_failure(const struct job *job)
@@ -239,6 +247,7 @@ static void on_claimed(struct upkeep *u, struct store_call *call)
 	struct snapshot *snapshot;
 
 	u->is_claiming = false;
+	u->has_backlog = call->result == STORE_DONE && call->found_count == STORE_CLAIM_MAX;
 	if (u->is_stopped || call->result != STORE_DONE)
 		return;
 	snapshot = u->options.current(u->options.arg);
@@ -249,7 +258,7 @@ static void on_claimed(struct upkeep *u, struct store_call *call)
 
 static void claim(struct upkeep *u)
 {
-	if (u->is_claiming || u->job_count >= UPKEEP_CALLS_MAX)
+	if (u->is_stopped || u->is_claiming || u->job_count >= UPKEEP_CALLS_MAX)
 		return;
 	u->is_claiming = true;
 	ask_start(ask_new(u, STORE_CLAIM, on_claimed));

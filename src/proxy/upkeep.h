@@ -3,7 +3,7 @@
 /*
  * upkeep.h - sessions of external providers are renewed while they live (protocol.md 3.8)
  *
- * Every second: claims the sessions that are due (one gateway among all gets each, so a refresh token is used once), asks
+ * Every second, and as long as there are more: claims the sessions that are due (one gateway among all gets each, so a refresh token is used once), asks
  * their provider, and writes back what it says. A definitive refusal ends the session; what is temporary is tried again
  * later and ends nothing. Also drops what has expired.
  *

@@ -120,13 +120,10 @@ static void *open_at_once(void *arg)
 	struct postgres_scene *scene = arg;
 	struct err e = { 0 };
 
-	for (int i = 0; i < 100; i++)
-		if (scene->backend->ops->wait(scene->backend, -1, 20000, &e) == 0)
-			return NULL;
-	return scene;
+	return scene->backend->ops->wait(scene->backend, -1, 20000, &e) == 0 ? NULL : scene;
 }
 
-static void test_several_migrate_at_once(void **state)
+static void migrate_at_once(void **state)
 {
 	struct postgres_scene scenes[GATEWAYS];
 	pthread_t threads[GATEWAYS];
@@ -150,6 +147,15 @@ static void test_several_migrate_at_once(void **state)
 	assert_int_equal(postgres_server_run(
 				 *state, "SELECT value FROM pomerium.meta WHERE name = 'schema'"),
 			 1);
+}
+
+/* Often, as it is a matter of luck who comes when. */
+static void test_several_migrate_at_once(void **state)
+{
+	for (int i = 0; i < 20; i++) {
+		(void)postgres_scene_reset(state);
+		migrate_at_once(state);
+	}
 }
 
 static void test_newer_schema(void **state)

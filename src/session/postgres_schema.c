@@ -126,12 +126,16 @@ static const struct statement statements[POSTGRES_STATEMENTS] = {
 
 /* ---- migrations ---- */
 
+/*
+ * Asks the catalog's tables: to_regclass() and the like may still answer from a cache of before the lock was taken.
+ */
 static int read_version(struct postgres_link *l, int64_t *ret, struct err *e)
 {
 	int64_t is_there = 0;
 
 	if (postgres_query_number(l,
-				  "SELECT (to_regclass('pomerium.meta') IS NOT NULL)::int::bigint",
+				  "SELECT count(*) FROM pg_catalog.pg_tables"
+				  " WHERE schemaname = 'pomerium' AND tablename = 'meta'",
 				  NULL, &is_there, e) < 0)
 		return -1;
 	if (!is_there) {
@@ -150,13 +154,15 @@ static int read_version(struct postgres_link *l, int64_t *ret, struct err *e)
 
 static int create_schema(struct postgres_link *l, struct err *e)
 {
-	int64_t is_missing = 0;
+	int64_t is_there = 0;
 
 	/* IF NOT EXISTS would ask for the right to create it even if it is there. */
-	if (postgres_query_number(l, "SELECT (to_regnamespace('pomerium') IS NULL)::int::bigint",
-				  NULL, &is_missing, e) < 0)
+	if (postgres_query_number(l,
+				  "SELECT count(*) FROM pg_catalog.pg_namespace"
+				  " WHERE nspname = 'pomerium'",
+				  NULL, &is_there, e) < 0)
 		return -1;
-	return is_missing ? postgres_run(l, "CREATE SCHEMA pomerium", e) : 0;
+	return is_there ? 0 : postgres_run(l, "CREATE SCHEMA pomerium", e);
 }
 
 static int set_meta(struct postgres_link *l, struct str name, int64_t value, struct err *e)

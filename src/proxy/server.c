@@ -15,6 +15,7 @@
 #include "io/loop.h"
 #include "io/signals.h"
 #include "proxy/control.h"
+#include "proxy/device_guard.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/worker.h"
@@ -22,6 +23,7 @@
 struct server {
 	struct control control;
 	struct login_guard *guard;
+	struct device_guard *device_guard;
 	struct signals *signals;
 };
 
@@ -142,6 +144,7 @@ static int bind_workers(struct server *server, struct err *e)
 		.log = server->control.log,
 		.store = server->control.store,
 		.guard = server->guard,
+		.device_guard = server->device_guard,
 		.control = &server->control,
 	};
 	struct addr address = config->address;
@@ -207,6 +210,7 @@ static int server_start(struct server *server, const struct server_options *opti
 	log_end(&line, "cmd/pomerium");
 	raise_descriptor_limit();
 	server->guard = login_guard_new();
+	server->device_guard = device_guard_new();
 	if (control_start(&server->control, e) < 0)
 		return -1;
 	server->signals = signals_open(server->control.loop, signal_numbers, on_signal, server);
@@ -230,6 +234,7 @@ static void server_done(struct server *server)
 	mem_free(control->workers);
 	control_done(control);
 	login_guard_free(server->guard);
+	device_guard_free(server->device_guard);
 	log_free(control->log);
 }
 

@@ -3,7 +3,7 @@
 /*
  * worker.h - one thread: a loop, its listener, its connections and exchanges
  *
- * Shares with the others only what the pointers below say: the log, the session store, the login guard (each with its
+ * Shares with the others only what the pointers below say: the log, the session store, the guards (each with its
  * own locks), what control.h marks, and the immutable snapshot.
  *
  * Ownership  The server owns its workers. worker_new() and worker_free() run on the control thread, everything else
@@ -22,6 +22,7 @@
 #define WORKER_PASSWORD_JOBS_MAX 16
 
 struct control;
+struct device_guard;
 struct log;
 struct login_guard;
 struct loop;
@@ -35,6 +36,7 @@ struct worker_shared {
 	struct log *log;
 	struct store *store;
 	struct login_guard *guard;
+	struct device_guard *device_guard;
 	struct control *control;
 };
 

@@ -24,6 +24,7 @@
 #include "jose/jws.h"
 #include "proxy/connection.h"
 #include "proxy/control.h"
+#include "proxy/device_guard.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 #include "session/session_token.h"
@@ -159,6 +160,7 @@ static void play_init(struct play *p)
 	w->shared.store = p->control.store;
 	w->shared.control = &p->control;
 	w->shared.guard = login_guard_new();
+	w->shared.device_guard = device_guard_new();
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
 	p->control.mailbox = w->mailbox;
@@ -237,6 +239,7 @@ static void play_done(struct play *p)
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
 	login_guard_free(w->shared.guard);
+	device_guard_free(w->shared.device_guard);
 	log_free(w->shared.log);
 	(void)close(p->log_fd);
 	buf_done(&p->token);

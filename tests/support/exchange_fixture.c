@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "jose/jws.h"
+#include "proxy/device_guard.h"
 #include "session/session_token.h"
 #include "session/store.h"
 #include "tests/support/clock_fake.h"
@@ -103,6 +104,7 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	assert_true(f->log_fd >= 0);
 	w->shared.log = log_new(f->log_fd, LOG_JSON, LOG_DIRECT, LOG_INFO);
 	w->shared.guard = login_guard_new();
+	w->shared.device_guard = device_guard_new();
 	w->shared.control = &f->control;
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
@@ -136,6 +138,7 @@ void exchange_fixture_done(struct exchange_fixture *f)
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
 	login_guard_free(w->shared.guard);
+	device_guard_free(w->shared.device_guard);
 	log_free(w->shared.log);
 	(void)close(f->log_fd);
 	arena_done(&f->arena);

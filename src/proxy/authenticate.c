@@ -114,39 +114,42 @@ static bool token_is_for_provider(const struct exchange *x, const struct session
 
 /* ---- looking up ---- */
 
-/* What is done with a session that was found, or not. Takes the reference. */
-typedef enum step found_function(struct exchange *x, struct session *session, const char *problem);
+/* One of the tokens that are looked at. found takes the reference to the session, which is NULL if there is a problem. */
+struct lookup {
+	enum step (*found)(struct exchange *x, struct session *session, const char *problem);
+};
 
-static enum step judge(struct exchange *x, struct session *session, found_function *found)
+static enum step judge(struct exchange *x, struct session *session, const struct lookup *lookup)
 {
 	const char *problem = problem_with(x, session);
 
 	if (!problem)
-		return found(x, session, NULL);
+		return lookup->found(x, session, NULL);
 	session_unref(session);
-	return found(x, NULL, problem);
+	return lookup->found(x, NULL, problem);
 }
 
 static enum step ask_for(struct exchange *x, enum record_kind kind, struct str id,
-			 found_function *found);
+			 const struct lookup *lookup);
 
-struct lookup {
-	found_function *found;
+/* What on_looked_up() wants to know. */
+struct question {
+	const struct lookup *lookup;
 	enum record_kind kind;
 };
 
 static enum step on_looked_up(struct ask *ask, struct exchange *x)
 {
 	struct store_ask *s = container_of(ask, struct store_ask, ask);
-	const struct lookup *lookup = s->extra;
+	const struct question *question = s->extra;
+	const struct lookup *lookup = question->lookup;
 
 	switch (s->call.result) {
 	case STORE_DONE:
-		return judge(x, session_ref(s->call.item.session), lookup->found);
+		return judge(x, session_ref(s->call.item.session), lookup);
 	case STORE_ABSENT:
-		if (lookup->kind == RECORD_SESSION)
-			return ask_for(x, RECORD_SERVICE_ACCOUNT, str_from(s->call.key),
-				       lookup->found);
+		if (question->kind == RECORD_SESSION)
+			return ask_for(x, RECORD_SERVICE_ACCOUNT, str_from(s->call.key), lookup);
 		return lookup->found(x, NULL, PROBLEM_UNKNOWN);
 	case STORE_CONFLICT:
 	case STORE_FULL:
@@ -157,31 +160,31 @@ static enum step on_looked_up(struct ask *ask, struct exchange *x)
 }
 
 static enum step ask_for(struct exchange *x, enum record_kind kind, struct str id,
-			 found_function *found)
+			 const struct lookup *lookup)
 {
 	struct store_ask *s = store_ask_new(on_looked_up);
-	struct lookup *lookup = arena_alloc(&x->arena, sizeof(*lookup));
+	struct question *question = arena_alloc(&x->arena, sizeof(*question));
 
-	*lookup = (struct lookup){ .found = found, .kind = kind };
-	s->extra = lookup;
+	*question = (struct question){ .lookup = lookup, .kind = kind };
+	s->extra = question;
 	s->call.verb = STORE_GET;
 	s->call.kind = kind;
 	(void)snprintf(s->call.key, sizeof(s->call.key), "%.*s", STR_FMT(id)); /* fits */
 	return store_ask_start(s, x);
 }
 
-static enum step look_up(struct exchange *x, struct str text, found_function *found)
+static enum step look_up(struct exchange *x, struct str text, const struct lookup *lookup)
 {
 	struct session_token token;
 	struct session *session;
 
 	if (session_token_read(x->snapshot->shared_key, text, &x->arena, &token, NULL) < 0 ||
 	    token.session_id.len > STORE_KEY_MAX || !token_is_for_provider(x, &token))
-		return found(x, NULL, PROBLEM_UNKNOWN);
+		return lookup->found(x, NULL, PROBLEM_UNKNOWN);
 	session = store_find(x->worker->shared.store, token.session_id);
 	if (session)
-		return judge(x, session, found);
-	return ask_for(x, RECORD_SESSION, token.session_id, found);
+		return judge(x, session, lookup);
+	return ask_for(x, RECORD_SESSION, token.session_id, lookup);
 }
 
 /* ---- the stage ---- */
@@ -195,6 +198,8 @@ static enum step found_login_session(struct exchange *x, struct session *session
 	return STEP_NEXT;
 }
 
+static const struct lookup login_cookie_lookup = { .found = found_login_session };
+
 static enum step look_at_login_cookie(struct exchange *x)
 {
 	struct str token;
@@ -203,7 +208,7 @@ static enum step look_at_login_cookie(struct exchange *x)
 	    !cookie_get(&x->request->headers, login_cookie_name(x, LOGIN_COOKIE_AUTHENTICATE),
 			&token))
 		return STEP_NEXT;
-	return look_up(x, token, found_login_session);
+	return look_up(x, token, &login_cookie_lookup);
 }
 
 static enum step found_credential(struct exchange *x, struct session *session, const char *problem)
@@ -213,6 +218,8 @@ static enum step found_credential(struct exchange *x, struct session *session, c
 	return look_at_login_cookie(x);
 }
 
+static const struct lookup credential_lookup = { .found = found_credential };
+
 enum step stage_authenticate(struct exchange *x)
 {
 	struct str token = { 0 };
@@ -220,5 +227,5 @@ enum step stage_authenticate(struct exchange *x)
 	x->credential = find_credential(x, &token);
 	if (x->credential == CREDENTIAL_NONE)
 		return look_at_login_cookie(x);
-	return look_up(x, token, found_credential);
+	return look_up(x, token, &credential_lookup);
 }

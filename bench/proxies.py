@@ -114,6 +114,7 @@ class Pomerium(Proxy):
             "shared_secret": secret,
             "cookie_secret": secret,
             "idp_provider": "local",
+            "databroker_storage_type": "memory",
             "local_users_file": str(self.certificate[0].parent / "users.yaml"),
             "routes": [
                 {"from": f"tcp+https://{NAME}:1", "to": to, "allow_public_unauthenticated_access": True},

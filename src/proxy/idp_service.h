@@ -8,6 +8,7 @@
  *
  * Ownership  A call belongs to the service from idp_service_start() until on_done has run.
  * Threads    idp_service_metadata(): any. Everything else: that of the loop.
+ * Limits     IDP_CALLS_MAX in progress: one more is IDP_UNAVAILABLE.
  */
 
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "proxy/idp.h"
 #include "session/session_secrets.h"
 
+#define IDP_CALLS_MAX       512
 #define IDP_CALL_TIMEOUT_MS 12000
 #define IDP_METADATA_AGE_S  3600
 

@@ -104,6 +104,61 @@ static void test_provider_without_userinfo(void **state)
 	assert_int_equal(i->call.secrets->userinfo_unix, 0);
 }
 
+static void ignore(struct idp_call *call)
+{
+	(void)call;
+}
+
+static void test_github(void **state)
+{
+	struct idp_fake i;
+
+	(void)state;
+	idp_fake_init(&i, "idp_provider: github\n");
+	idp_fake_run(&i, IDP_LOGIN);
+	idp_fake_expect(&i, IDP_DONE, "");
+	fetch_fixture_expect_diary(&i.f, "token user emails ");
+	assert_true(str_equal(i.call.who->user_id, STR("U_1")));
+	assert_true(str_equal(i.call.who->email, STR("ann@example.com")));
+	assert_int_equal(i.call.secrets->access_expires_unix, 0);
+	assert_int_equal(i.call.secrets->id_expires_unix, 0);
+
+	/* It has nothing to refresh, but says who it is again. */
+	i.call.old_who = TAKE(i.call.who);
+	clock_fake_advance_ms(USERINFO_INTERVAL_S * 1000);
+	idp_fake_run(&i, IDP_RENEW);
+	idp_fake_expect(&i, IDP_DONE, "");
+	fetch_fixture_expect_diary(&i.f, "user emails ");
+	i.userinfo = (struct idp_fake_answer){ .status = 401 };
+	clock_fake_advance_ms(USERINFO_INTERVAL_S * 1000);
+	idp_fake_run(&i, IDP_RENEW);
+	idp_fake_expect(&i, IDP_REFUSED, "status 401");
+	idp_fake_done(&i);
+}
+
+static void test_too_many_calls(void **state)
+{
+	struct idp_fake *i = *state;
+	struct idp_call *calls = mem_alloc_array(IDP_CALLS_MAX, sizeof(*calls));
+
+	i->is_silent = true;
+	for (size_t k = 0; k < IDP_CALLS_MAX; k++) {
+		calls[k] = (struct idp_call){
+			.verb = IDP_LEARN,
+			.idp = idp_fake_client(i),
+			.on_done = ignore,
+		};
+		idp_service_start(i->idps, &calls[k]);
+	}
+	idp_fake_run(i, IDP_LEARN);
+	idp_fake_expect(i, IDP_UNAVAILABLE, "more than");
+	assert_int_equal(i->call.error.kind, ERR_LIMIT);
+	idp_service_free(TAKE(i->idps));
+	for (size_t k = 0; k < IDP_CALLS_MAX; k++)
+		assert_int_equal(calls[k].result, IDP_UNAVAILABLE);
+	mem_free(calls);
+}
+
 static void test_login_with_a_key_that_came_later(void **state)
 {
 	struct idp_fake *i = *state;
@@ -313,6 +368,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_login_with_a_key_of_somebody_else, set_up,
 						tear_down),
+		cmocka_unit_test(test_github),
+		cmocka_unit_test_setup_teardown(test_too_many_calls, set_up, tear_down),
 		cmocka_unit_test(test_login_fails),
 		cmocka_unit_test_setup_teardown(test_silent_provider, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_learn, set_up, tear_down),

@@ -21,8 +21,6 @@
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
 
-#define IDP_CALLS_MAX 512
-
 struct idp_work;
 
 struct idp_service {

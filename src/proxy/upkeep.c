@@ -18,11 +18,14 @@
 #include "proxy/snapshot.h"
 #include "session/store.h"
 
+#define WARN_INTERVAL_MS 60000
+
 struct upkeep {
 	struct upkeep_options options;
 	struct mailbox *mailbox;
 	struct timer tick;
 	uint64_t purge_due_ms;
+	uint64_t warn_due_ms;
 	size_t job_count;
 	bool is_claiming;
 	bool has_backlog; /* the last claim gave as many as one can */
@@ -173,14 +176,20 @@ static void job_free(struct job *job)
 		claim(u);
 }
 
+/* Of a provider that is away one line a minute is enough, however many sessions it has. */
 static void log_failure(const struct job *job)
 {
+	struct upkeep *u = job->upkeep;
+	uint64_t now = clock_now_ms();
+	bool is_news = now >= u->warn_due_ms;
 	struct log_line line;
 
-	log_begin(job->upkeep->options.log, &line, LOG_DEBUG, "upkeep");
+	if (is_news)
+		u->warn_due_ms = now + WARN_INTERVAL_MS;
+	log_begin(u->options.log, &line, is_news ? LOG_WARN : LOG_DEBUG, "upkeep");
 	log_cstr(&line, "session-id", job->session->id);
 	log_cstr(&line, "error", job->call.error.text);
-	log_end(&line, "session not renewed, tried again later");
+	log_end(&line, "session not renewed: it goes on, and is tried again");
 }
 
 static void on_asked(struct idp_call *call)
@@ -190,6 +199,8 @@ static void on_asked(struct idp_call *call)
 
 	switch (call->result) {
 	case IDP_DONE:
+		if (call->secrets->failures)
+			log_failure(job);
 		write_back(job, call->who);
 		break;
 	case IDP_REFUSED:

@@ -346,7 +346,7 @@ static void test_signed_out_meanwhile(void **state)
 	clock_fake_advance_ms(IDP_CALL_TIMEOUT_MS);
 	settle(s);
 	expect_no_session(s);
-	expect_log(s, "");
+	expect_log(s, "session not renewed");
 }
 
 static void test_purges(void **state)

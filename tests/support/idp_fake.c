@@ -155,6 +155,21 @@ static void answer_revocation(struct idp_fake *i, struct http_peer_call *call)
 	respond(call, &good, STR(""));
 }
 
+static void answer_github_user(struct idp_fake *i, struct http_peer_call *call)
+{
+	respond(call, &i->userinfo,
+		STR("{\"node_id\":\"U_1\",\"login\":\"ann\",\"email\":\"shown@example.com\"}"));
+}
+
+static void answer_github_emails(struct idp_fake *i, struct http_peer_call *call)
+{
+	static const struct idp_fake_answer good = { 0 };
+
+	(void)i;
+	respond(call, &good,
+		STR("[{\"email\":\"ann@example.com\",\"primary\":true,\"verified\":true}]"));
+}
+
 static const struct endpoint {
 	const char *path;
 	const char *name;
@@ -165,6 +180,9 @@ static const struct endpoint {
 	{ "/token", "token", answer_token },
 	{ "/userinfo", "userinfo", answer_userinfo },
 	{ "/revoke", "revoke", answer_revocation },
+	{ "/login/oauth/access_token", "token", answer_token },
+	{ "/api/v3/user", "user", answer_github_user },
+	{ "/api/v3/user/emails", "emails", answer_github_emails },
 };
 
 static void on_request(struct http_peer_call *call)
@@ -217,11 +235,13 @@ static void write_config(struct idp_fake *i, const char *settings, struct buf *t
 	struct buf key = BUF_INIT(CONFIG_MAX);
 
 	assert_int_equal(certificate_make_self_signed(names, 1, &certificate, &key, NULL), 0);
-	(void)buf_append_str(text, STR("shared_secret: " SECRET "\ncookie_secret: " SECRET
-				       "\ndatabroker_storage_type: memory\n"
-				       "authenticate_service_url: https://login.example.com\n"
-				       "idp_provider: oidc\nidp_client_id: " IDP_FAKE_CLIENT
-				       "\nidp_client_secret: hush\n"));
+	(void)buf_append_str(text,
+			     STR("shared_secret: " SECRET "\ncookie_secret: " SECRET
+				 "\ndatabroker_storage_type: memory\n"
+				 "authenticate_service_url: https://login.example.com\n"
+				 "idp_client_id: " IDP_FAKE_CLIENT "\nidp_client_secret: hush\n"));
+	if (!strstr(settings, "idp_provider:"))
+		(void)buf_append_str(text, STR("idp_provider: oidc\n"));
 	(void)buf_printf(text, "idp_provider_url: http://127.0.0.1:%u\ncertificate: ",
 			 http_peer_port(i->f.peer));
 	(void)base64_encode(text, BASE64_STANDARD, certificate.data, certificate.len);

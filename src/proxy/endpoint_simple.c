@@ -34,6 +34,9 @@ enum step endpoint_well_known(struct exchange *x)
 		 "/oauth2/callback");
 	json_url(&json, STR("jwks_uri"), x, here, "/.well-known/pomerium/jwks.json");
 	json_url(&json, STR("frontchannel_logout_uri"), x, here, "/.pomerium/sign_out");
+	json_url(&json, STR("device_authorization_endpoint"), x, here,
+		 "/.pomerium/api/v1/device_authorization");
+	json_url(&json, STR("token_endpoint"), x, here, "/.pomerium/api/v1/token");
 	json_object_end(&json);
 	(void)buf_append_char(&text, '\n');
 	reply.body = arena_copy(&x->arena, buf_view(&text));

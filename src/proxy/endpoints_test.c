@@ -48,6 +48,11 @@ static const struct row rows[] = {
 	{ "POST", OTHER, "/.pomerium/api/v1/login", 405, "GET" },
 	{ "HEAD", OTHER, "/.pomerium/api/v1/login", 405, "GET" },
 	{ "GET", OTHER, "/.pomerium/api/v1/login", 404, NULL },
+	{ "POST", OTHER, "/.pomerium/api/v1/device_authorization", 200, NULL },
+	{ "GET", OTHER, "/.pomerium/api/v1/device_authorization", 405, "POST" },
+	{ "POST", OTHER, "/.pomerium/api/v1/token", 400, NULL },
+	{ "GET", OTHER, "/.pomerium/api/v1/token", 405, "POST" },
+	{ "POST", OTHER, "/.pomerium/api/v1/token/", 404, NULL },
 	{ "POST", OTHER, "/.pomerium/callback/", 405, "GET" },
 	{ "GET", OTHER, "/.pomerium/callback/", 400, NULL },
 	{ "PUT", OTHER, "/.pomerium/sign_out", 405, "GET, POST" },
@@ -82,6 +87,11 @@ static const struct row rows[] = {
 	{ "GET", LOGIN, "/.pomerium/local/sign_in", 400, NULL },
 	{ "POST", LOGIN, "/.pomerium/local/sign_in", 400, NULL },
 	{ "PUT", LOGIN, "/.pomerium/local/sign_in", 405, "GET, POST" },
+	{ "GET", LOGIN, "/.pomerium/device", 303, NULL },
+	{ "GET", LOGIN, "/.pomerium/device/", 301, "/.pomerium/device" },
+	{ "POST", LOGIN, "/.pomerium/device", 400, NULL },
+	{ "PUT", LOGIN, "/.pomerium/device", 405, "GET, POST" },
+	{ "GET", ROUTE, "/.pomerium/device", 404, NULL },
 	{ "GET", ROUTE, "/.pomerium/local/sign_in", 404, NULL },
 };
 
@@ -168,7 +178,10 @@ static void test_well_known(void **state)
 		"{\"issuer\":\"https://app.example.com/\","
 		"\"authentication_callback_endpoint\":\"https://authenticate.example.com/oauth2/callback\","
 		"\"jwks_uri\":\"https://app.example.com/.well-known/pomerium/jwks.json\","
-		"\"frontchannel_logout_uri\":\"https://app.example.com/.pomerium/sign_out\"}\n");
+		"\"frontchannel_logout_uri\":\"https://app.example.com/.pomerium/sign_out\","
+		"\"device_authorization_endpoint\":"
+		"\"https://app.example.com/.pomerium/api/v1/device_authorization\","
+		"\"token_endpoint\":\"https://app.example.com/.pomerium/api/v1/token\"}\n");
 
 	exchange_fixture_send(f, STR("GET /.well-known/pomerium/ HTTP/1.1\r\nHost: a.example:99\r\n"
 				     "Origin: https://b.example\r\n\r\n"));

@@ -31,19 +31,23 @@ static struct str delivery_authority(const struct exchange *x)
 }
 
 /*
- * protocol.md 2.2, but better: of a tunnel, its route's provider; else the one that all routes of the host have in common, so
- * that a login asked for on a host counts on its routes.
+ * protocol.md 2.2, but better: the provider that all routes of a host have in common, so that a login asked for on a host
+ * counts on its routes.
  */
-const struct idp *request_idp(const struct exchange *x)
+const struct idp *authority_idp(const struct exchange *x, struct str authority)
 {
 	const struct route_host *host = NULL;
-	struct authority here;
+	struct authority parsed;
 
-	if (x->route)
-		return x->route->idp;
-	if (authority_parse(x->facts.authority, false, &here, NULL) == 0)
-		host = route_table_find_host(&x->snapshot->routes, here.host);
+	if (authority_parse(authority, false, &parsed, NULL) == 0)
+		host = route_table_find_host(&x->snapshot->routes, parsed.host);
 	return host && host->idp ? host->idp : x->snapshot->idps.global;
+}
+
+/* Of a tunnel, its route's. */
+const struct idp *request_idp(const struct exchange *x)
+{
+	return x->route ? x->route->idp : authority_idp(x, x->facts.authority);
 }
 
 static int sign_base(struct exchange *x, struct str base, const struct query *params,

@@ -16,8 +16,9 @@ struct str authenticate_authority(const struct exchange *x);
 /* True if this request came to that host. */
 bool is_on_authenticate_host(const struct exchange *x);
 
-/* The identity provider that knows the users of what was asked for. */
+/* The identity provider that knows the users of what was asked for; and that of a host alone. */
 const struct idp *request_idp(const struct exchange *x);
+const struct idp *authority_idp(const struct exchange *x, struct str authority);
 
 /* For a browser that asked for something it must log in for: back to where it was. */
 int sign_in_url_for_request(struct exchange *x, struct str *ret_url);

@@ -43,7 +43,10 @@ static void log_who(struct log_line *line, const struct exchange *x)
 	const struct identity *who = x->session ? x->session->who : NULL;
 
 	if (x->session)
-		log_cstr(line, "session-id", x->session->id);
+		log_cstr(line,
+			 x->session->kind == SESSION_SERVICE_ACCOUNT ? "service-account-id"
+								     : "session-id",
+			 x->session->id);
 	log_str(line, "user", who ? who->user_id : STR(""));
 	log_str(line, "email", who ? who->email : STR(""));
 }

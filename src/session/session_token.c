@@ -49,3 +49,36 @@ int session_token_issue(struct str shared_key, const struct session_token *token
 		return err_wrap(e, "session token");
 	return 0;
 }
+
+static void write_account_payload(const struct service_account_token *token, struct buf *out)
+{
+	struct json_writer w = { .out = out, .escape_html = true };
+
+	json_object_begin(&w);
+	if (token->expires_unix) {
+		json_key(&w, STR("exp"));
+		json_int(&w, token->expires_unix);
+	}
+	json_key(&w, STR("iat"));
+	json_int(&w, token->issued_unix);
+	json_key(&w, STR("jti"));
+	json_text(&w, token->account_id);
+	json_key(&w, STR("nbf"));
+	json_int(&w, token->issued_unix);
+	json_key(&w, STR("sub"));
+	json_text(&w, token->user_id);
+	json_object_end(&w);
+}
+
+int service_account_token_issue(struct str shared_key, const struct service_account_token *token,
+				struct buf *out, struct err *e)
+{
+	_cleanup_(buf_done) struct buf payload = BUF_INIT(JWS_MAX);
+
+	write_account_payload(token, &payload);
+	if (payload.is_overflown)
+		return err_set(e, ERR_LIMIT, "the token of the service account is too long");
+	if (jws_sign_hs256(shared_key, buf_view(&payload), out, e))
+		return err_wrap(e, "token of a service account");
+	return 0;
+}

@@ -30,6 +30,18 @@ struct session_token {
 int session_token_issue(struct str shared_key, const struct session_token *token, struct buf *out,
 			struct err *e);
 
+/* The token of a service account (protocol.md 2.4): it has no audience and no issuer. */
+struct service_account_token {
+	struct str account_id; /* jti */
+	struct str user_id;    /* sub */
+	int64_t issued_unix;   /* iat and nbf */
+	int64_t expires_unix;  /* 0: without exp */
+};
+
+/* Appends the token, byte-exact as in protocol.md 2.4. */
+int service_account_token_issue(struct str shared_key, const struct service_account_token *token,
+				struct buf *out, struct err *e);
+
 /*
  * Checks the signature and reads session_id ("jti", must be there), user_id ("oid", else "sub")
  * and idp_id. exp, nbf, iss and aud are not looked at. The rest of *ret is zeroed; strings are

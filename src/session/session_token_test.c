@@ -89,6 +89,35 @@ static void test_known_service_account(void **state)
 	json_decref(root);
 }
 
+static void test_issued_service_account(void **state)
+{
+	json_t *root = vectors_load("session_jwt.json");
+	struct service_account_token token = {
+		.account_id = STR("8c7b9f0e-5a1e-4d1c-8f0a-0d3c2b1a0001"),
+		.user_id = STR("ci-bot@example.com"),
+		.issued_unix = 1767225600,
+		.expires_unix = 1767312000,
+	};
+	struct session_token read;
+	_cleanup_(buf_done) struct buf key = BUF_INIT(32);
+	_cleanup_(buf_done) struct buf text = BUF_INIT(JWS_MAX);
+	_cleanup_(buf_done) struct buf endless = BUF_INIT(JWS_MAX);
+	_cleanup_(arena_done) struct arena arena = { 0 };
+	struct err e;
+
+	vectors_base64(root, "key_base64", &key);
+	assert_int_equal(service_account_token_issue(buf_view(&key), &token, &text, &e), 0);
+	assert_text(buf_view(&text), vectors_str(vectors_get(root, "service_account"), "jwt"));
+
+	token.expires_unix = 0;
+	assert_int_equal(service_account_token_issue(buf_view(&key), &token, &endless, &e), 0);
+	assert_true(endless.len < text.len);
+	assert_int_equal(session_token_read(buf_view(&key), buf_view(&endless), &arena, &read, &e),
+			 0);
+	assert_text(read.session_id, token.account_id);
+	json_decref(root);
+}
+
 static void test_known_rejections(void **state)
 {
 	json_t *root = vectors_load("session_jwt.json");
@@ -199,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answer),
 		cmocka_unit_test(test_known_service_account),
+		cmocka_unit_test(test_issued_service_account),
 		cmocka_unit_test(test_known_rejections),
 		cmocka_unit_test(test_escaping),
 		cmocka_unit_test(test_payloads),

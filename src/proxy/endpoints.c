@@ -18,6 +18,8 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/api/v1/token", "POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_device_token },
 	{ "/.pomerium/callback/", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_callback },
 	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },
+	{ "/.pomerium/user", "GET", PLACE_ANYWHERE, ACCESS_LOGIN, endpoint_user },
+	{ "/.pomerium/jwt", "GET", PLACE_ANYWHERE, ACCESS_LOGIN, endpoint_jwt },
 	{ "/.pomerium/sign_out", "GET POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_sign_out },
 	{ "/.pomerium/signed_out", "GET", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_signed_out },
 	{ "/.pomerium/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_sign_in },

@@ -44,6 +44,8 @@ enum step endpoint_authenticate_root(struct exchange *x);
 enum step endpoint_robots(struct exchange *x);
 enum step endpoint_style(struct exchange *x);
 enum step endpoint_jwks(struct exchange *x);
+enum step endpoint_user(struct exchange *x);
+enum step endpoint_jwt(struct exchange *x);
 enum step endpoint_device_authorization(struct exchange *x);
 enum step endpoint_device_token(struct exchange *x);
 enum step endpoint_device_page(struct exchange *x);

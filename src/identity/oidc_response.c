@@ -184,11 +184,16 @@ int oidc_tokens_parse(struct str body, int64_t now_unix, struct arena *arena,
 	return 0;
 }
 
-/* What was refused once may be granted the next time. */
+/*
+ * What was refused once may be granted the next time. The last two are about us and not about whoever is logged in: an operator
+ * who mistypes a new secret shall not log everybody out.
+ */
 static bool is_temporary_code(struct str code)
 {
-	static const char *const codes[] = { "temporarily_unavailable", "server_error", "slow_down",
-					     "authorization_pending" };
+	static const char *const codes[] = {
+		"temporarily_unavailable", "server_error",   "slow_down",
+		"authorization_pending",   "invalid_client", "unauthorized_client"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
 		if (str_equal(code, str_from(codes[i])))

@@ -160,8 +160,8 @@ static void test_errors(void **state)
 		const char *text;
 	} cases[] = {
 		{ 400, STR("{\"error\":\"invalid_grant\"}"), true, "invalid_grant" },
-		{ 400, STR("{\"error\":\"unauthorized_client\"}"), true, "unauthorized_client" },
-		{ 401, STR("{\"error\":\"invalid_client\"}"), true, "invalid_client" },
+		{ 400, STR("{\"error\":\"unauthorized_client\"}"), false, "unauthorized_client" },
+		{ 401, STR("{\"error\":\"invalid_client\"}"), false, "invalid_client" },
 		{ 401, STR("{\"error\":\"invalid_token\",\"error_description\":\"secret\"}"), true,
 		  "invalid_token" },
 		{ 403, STR("{\"error\":\"insufficient_scope\"}"), true, "insufficient_scope" },

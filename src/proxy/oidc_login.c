@@ -22,8 +22,8 @@ enum step oidc_login_fail(struct exchange *x, bool is_temporary, const struct er
 	if (is_temporary)
 		return respond_error(
 			x, 503,
-			STR("The identity provider cannot be reached at the moment. Please try again in a few "
-			    "minutes."));
+			STR("The identity provider cannot complete a login at the moment. Please try again in a "
+			    "few minutes."));
 	return respond_error(
 		x, 401,
 		STR("The identity provider did not confirm who you are. Start the login again; if this "

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "http/cookie.h"
 #include "proxy/ask.h"
+#include "proxy/bearer.h"
 #include "proxy/idp.h"
 #include "proxy/login_cookies.h"
 #include "proxy/sign_in_url.h"
@@ -224,6 +225,10 @@ enum step stage_authenticate(struct exchange *x)
 {
 	struct str token = { 0 };
 
+	if (bearer_find(x, &token)) {
+		x->credential = CREDENTIAL_HEADER;
+		return bearer_look_up(x, token, found_credential);
+	}
 	x->credential = find_credential(x, &token);
 	if (x->credential == CREDENTIAL_NONE)
 		return look_at_login_cookie(x);

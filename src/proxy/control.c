@@ -7,6 +7,7 @@
 #include "http/fetch.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
+#include "proxy/bearer_cache.h"
 #include "proxy/health.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
@@ -93,6 +94,7 @@ int control_start(struct control *c, struct err *e)
 		e);
 	if (!c->fetcher)
 		return -1;
+	c->bearers = bearer_cache_new();
 	c->keyring = keyring_new(c->loop, c->fetcher);
 	c->idps = idp_service_new(c->loop, c->fetcher, c->keyring);
 	c->upkeep = upkeep_new(&(struct upkeep_options){
@@ -118,6 +120,7 @@ void control_stop(struct control *c)
 void control_done(struct control *c)
 {
 	upkeep_free(TAKE(c->upkeep));
+	bearer_cache_free(TAKE(c->bearers));
 	keyring_free(TAKE(c->keyring));
 	fetcher_free(TAKE(c->fetcher));
 	mailbox_close(TAKE(c->mailbox));

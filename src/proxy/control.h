@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 
+struct bearer_cache;
 struct fetcher;
 struct health;
 struct idp_service;
@@ -32,8 +33,9 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mailbox; /* any thread may post */
 	struct fetcher *fetcher;
-	struct keyring *keyring;  /* any thread: keyring_find() */
-	struct idp_service *idps; /* any thread: idp_service_metadata() */
+	struct keyring *keyring;      /* any thread: keyring_find() */
+	struct idp_service *idps;     /* any thread: idp_service_metadata() */
+	struct bearer_cache *bearers; /* any thread */
 	struct upkeep *upkeep;
 	struct health *health;
 	struct snapshot *snapshot; /* the one in force; referenced */

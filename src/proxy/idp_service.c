@@ -9,11 +9,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "identity/workload_discovery.h"
 #include "proxy/document_cache.h"
 #include "proxy/idp_work.h"
 #include "proxy/snapshot.h"
 
 #define IDP_METADATA_MAX 4096
+#define IDP_ISSUERS_MAX  1024
 
 static_assert(IDP_METADATA_AGE_S == DOCUMENT_AGE_S, "as idp_service.h says");
 
@@ -60,6 +62,38 @@ struct oidc_metadata *idp_service_metadata(struct idp_service *s, const struct i
 		return oidc_metadata_fixed(&idp->client);
 	return document_cache_find(s->metadata, str_from(idp->id));
 }
+
+/* ---- issuers of machines' tokens ---- */
+
+static int parse_issuer(const struct document_source *source, struct str text, void **ret,
+			struct err *e)
+{
+	struct workload_discovery *discovery;
+
+	if (workload_discovery_parse(source->text, text, &discovery, e) < 0)
+		return err_wrap(e, "the discovery document of the issuer");
+	*ret = discovery;
+	return 0;
+}
+
+static void *ref_issuer(void *document)
+{
+	return workload_discovery_ref(document);
+}
+
+static void unref_issuer(void *document)
+{
+	workload_discovery_unref(document);
+}
+
+static const struct document_kind issuer_kind = {
+	.name = "the discovery document of the issuer",
+	.text_max = OIDC_METADATA_TEXT_MAX,
+	.entries_max = IDP_ISSUERS_MAX,
+	.parse = parse_issuer,
+	.ref = ref_issuer,
+	.unref = unref_issuer,
+};
 
 /* ---- the end ---- */
 
@@ -147,6 +181,12 @@ static void begin(struct idp_work *w)
 	case IDP_CHECK_ACCESS_TOKEN:
 		idp_check_begin(w);
 		return;
+	case IDP_CHECK_ID_TOKEN:
+		idp_id_token_begin(w);
+		return;
+	case IDP_CHECK_WORKLOAD:
+		idp_workload_begin(w);
+		return;
 	}
 }
 
@@ -185,6 +225,10 @@ static void start(struct idp_work *w)
 {
 	const struct provider *provider = w->call->idp->client.provider;
 
+	if (w->call->verb == IDP_CHECK_WORKLOAD) { /* the provider has no part in it */
+		begin(w);
+		return;
+	}
 	if (!provider || provider->kind == PROVIDER_LOCAL) {
 		idp_work_refuse(w, "no external identity provider is configured");
 		return;
@@ -237,6 +281,7 @@ struct idp_service *idp_service_new(struct loop *loop, struct fetcher *fetcher,
 	s->fetcher = fetcher;
 	s->keyring = keyring;
 	s->metadata = document_cache_new(loop, fetcher, &metadata_kind);
+	s->issuers = document_cache_new(loop, fetcher, &issuer_kind);
 	list_init(&s->works);
 	return s;
 }
@@ -260,5 +305,6 @@ void idp_service_free(struct idp_service *s)
 	while ((node = list_first(&s->works)) != NULL)
 		shut_down(container_of(node, struct idp_work, node));
 	document_cache_free(TAKE(s->metadata));
+	document_cache_free(TAKE(s->issuers));
 	mem_free(s);
 }

@@ -35,7 +35,9 @@ enum idp_verb {
 	IDP_LOGIN, /* code, redirect_uri, nonce, code_verifier: gives who and secrets */
 	IDP_RENEW, /* old_who, secrets: refreshes and reads userinfo as far as they are due; gives who and secrets */
 	IDP_REVOKE, /* secrets: tells the provider to forget the tokens, if it has a way to */
-	IDP_CHECK_ACCESS_TOKEN, /* token: asks userinfo whose it is; gives who */
+	IDP_CHECK_ACCESS_TOKEN, /* token, audiences: asks userinfo whose it is; gives who */
+	IDP_CHECK_ID_TOKEN,     /* token: verifies one that somebody else had issued; gives who */
+	IDP_CHECK_WORKLOAD,     /* token, issuer: verifies one of that issuer; gives who */
 };
 
 enum idp_result {
@@ -54,14 +56,17 @@ struct idp_call {
 	struct str nonce;
 	struct str code_verifier;
 	struct str token;
-	struct identity *old_who;        /* referenced */
-	struct session_secrets *secrets; /* owned; replaced by the new ones */
+	const struct config_issuer *issuer;  /* of that snapshot */
+	const struct config_list *audiences; /* likewise; NULL: whomever the token is for */
+	struct identity *old_who;            /* referenced */
+	struct session_secrets *secrets;     /* owned; replaced by the new ones */
 	int64_t now_unix;
 	void (*on_done)(struct idp_call *call);
 
 	enum idp_result result;
 	struct err error;     /* a sentence; no secret in it */
 	struct identity *who; /* referenced */
+	int64_t expires_unix; /* of the token that was checked; 0: unknown */
 
 	struct idp_work *work; /* the service's */
 };

@@ -16,6 +16,7 @@
 #include "http/fetch.h"
 #include "identity/oidc_request.h"
 #include "identity/oidc_token.h"
+#include "identity/workload.h"
 #include "io/loop.h"
 #include "proxy/document_cache.h"
 #include "proxy/idp_service.h"
@@ -28,6 +29,7 @@ struct idp_service {
 	struct fetcher *fetcher;
 	struct keyring *keyring;
 	struct document_cache *metadata;
+	struct document_cache *issuers; /* of machines' tokens */
 	struct list works;
 	size_t work_count; /* a few more than IDP_CALLS_MAX, if those are over already */
 };
@@ -38,6 +40,13 @@ typedef void (*idp_work_next)(struct idp_work *w, enum idp_result result);
 struct idp_reply {
 	int status;
 	struct str body; /* valid during the call */
+};
+
+/* A token that is verified by the keys of whoever issued it. */
+struct idp_check {
+	struct workload_issuer issuer;
+	struct str jwks_url;
+	struct identity who; /* views into the arena of the work */
 };
 
 struct idp_work {
@@ -70,6 +79,7 @@ struct idp_work {
 	struct claims read;   /* by the last step */
 	struct claims claims; /* merged so far */
 	int64_t id_expires_unix;
+	struct idp_check *check;       /* IDP_CHECK_*, where it needs one; in the arena */
 	struct session_secrets *fresh; /* IDP_RENEW: what the provider has given for the old ones */
 };
 
@@ -78,6 +88,10 @@ void idp_login_begin(struct idp_work *w);
 void idp_renew_begin(struct idp_work *w);
 void idp_revoke_begin(struct idp_work *w);
 void idp_check_begin(struct idp_work *w);
+void idp_id_token_begin(struct idp_work *w);
+
+/* This one without. */
+void idp_workload_begin(struct idp_work *w);
 
 /* IDP_RENEW cannot go on: tokens that are fresh already are kept. True if there are any. */
 bool idp_renew_rescue(struct idp_work *w);

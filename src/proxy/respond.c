@@ -56,6 +56,10 @@ static const struct refusal_row refusal_rows[] = {
 				      ADVICE_LOG_IN },
 	[REFUSAL_DENIED] = { 403, FAMILY_AUTHORIZER, "denied", "ext_authz_denied", "Forbidden",
 			     "{who} is not allowed to use {what}.", ADVICE_ASK },
+	[REFUSAL_TOKEN] = { 403, FAMILY_AUTHORIZER, "denied", "ext_authz_denied", "Forbidden",
+			    "The token that was shown for {what} is not good here: the log of the "
+			    "gateway says why.",
+			    ADVICE_ASK },
 	[REFUSAL_UPSTREAM_DNS] = { 503, FAMILY_DATA_PLANE, "upstream-dns", "no_healthy_upstream",
 				   NULL,
 				   "You are allowed to use {what}, but the name of its server was not found.",
@@ -82,6 +86,10 @@ static const struct refusal_row refusal_rows[] = {
 				 "The gateway cannot reach its session store to see who you are: "
 				 "try again in a moment.",
 				 ADVICE_TELL },
+	[REFUSAL_ISSUER_AWAY] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
+				  "The gateway cannot ask the issuer of your token about it: try "
+				  "again in a moment.",
+				  ADVICE_TELL },
 	[REFUSAL_INTERNAL] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
 			       "The gateway could not decide about this: its log says why.",
 			       ADVICE_TELL },

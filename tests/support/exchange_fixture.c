@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "jose/jws.h"
+#include "proxy/bearer_cache.h"
 #include "proxy/device_guard.h"
 #include "session/session_token.h"
 #include "session/store.h"
@@ -106,6 +107,7 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	w->shared.guard = login_guard_new();
 	w->shared.device_guard = device_guard_new();
 	w->shared.control = &f->control;
+	f->control.bearers = bearer_cache_new();
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
 	w->snapshot = make_snapshot(settings);
@@ -138,6 +140,7 @@ void exchange_fixture_done(struct exchange_fixture *f)
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
 	login_guard_free(w->shared.guard);
+	bearer_cache_free(TAKE(f->control.bearers));
 	device_guard_free(w->shared.device_guard);
 	log_free(w->shared.log);
 	(void)close(f->log_fd);

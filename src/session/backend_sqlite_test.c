@@ -256,8 +256,10 @@ static bool has(struct store_backend *b, const char *id)
 	struct record record;
 	struct err e;
 
-	assert_int_equal(b->ops->get(b, RECORD_SESSION, str_from(id), &arena, &record, &result, &e),
-			 0);
+	assert_int_equal(
+		b->ops->get(b, &(struct record_stamp){ .kind = RECORD_SESSION, .id = str_from(id) },
+			    &arena, &record, &result, &e),
+		0);
 	arena_done(&arena);
 	return result == STORE_DONE;
 }
@@ -299,6 +301,8 @@ static void test_no_room_for_a_while(void **state)
 	/* Reading goes on. Small writes may fit, so that wait() may find it well again. */
 	assert_true(has(b, "before"));
 	assert_false(has(b, "lost"));
+	/* The transaction is over without anybody's help. */
+	assert_int_equal(b->ops->begin(b, &e), 0);
 	b->ops->rollback(b);
 	limit_files(RLIM_INFINITY);
 	while (b->ops->wait(b, wake_fd, 1000, &e) < 0)
@@ -339,8 +343,10 @@ static void test_damage_while_running(void **state)
 	for (off_t at = 4096; at < 200000; at += 4096)
 		assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, at), 8);
 	close(fd);
-	assert_int_equal(b->ops->get(b, RECORD_SESSION, STR("7"), &arena, &record, &result, &e),
-			 -1);
+	assert_int_equal(
+		b->ops->get(b, &(struct record_stamp){ .kind = RECORD_SESSION, .id = STR("7") },
+			    &arena, &record, &result, &e),
+		-1);
 	assert_non_null(strstr(e.text, "damaged"));
 	assert_int_equal(put(b, "new", STR("{}"), &e), -1);
 	b->ops->close(b);

@@ -287,27 +287,24 @@ static void give_one(const struct record_list *list, struct record *ret_record,
 		*ret_record = list->items[0];
 }
 
-static int sqlite_get(struct store_backend *b, enum record_kind kind, struct str id,
-		      struct arena *arena, struct record *ret_record, enum store_result *ret,
-		      struct err *e)
+static int sqlite_get(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
+		      struct record *ret_record, enum store_result *ret, struct err *e)
 {
-	const struct record_stamp key = { .kind = kind, .id = id };
 	struct record_list list = { 0 };
 
-	if (one_row(of(b), STATEMENT_GET, &key, arena, &list, e) < 0)
+	if (one_row(of(b), STATEMENT_GET, key, arena, &list, e) < 0)
 		return -1;
 	give_one(&list, ret_record, ret);
 	return 0;
 }
 
-static int sqlite_remove(struct store_backend *b, enum record_kind kind, struct str id,
+static int sqlite_remove(struct store_backend *b, const struct record_stamp *key,
 			 struct arena *arena, struct record *ret_record, enum store_result *ret,
 			 struct err *e)
 {
-	const struct record_stamp key = { .kind = kind, .id = id };
 	struct record_list list = { 0 };
 
-	if (one_row(of(b), STATEMENT_REMOVE, &key, arena, &list, e) < 0)
+	if (one_row(of(b), STATEMENT_REMOVE, key, arena, &list, e) < 0)
 		return -1;
 	give_one(&list, ret_record, ret);
 	return 0;
@@ -328,16 +325,16 @@ static int sqlite_list(struct store_backend *b, const struct record_filter *filt
 	return run_for_rows(s, st, filter->limit, arena, ret, e);
 }
 
-static int sqlite_claim(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,
+static int sqlite_claim(struct store_backend *b, const struct record_claim *claim,
 			struct arena *arena, struct record_list *ret, struct err *e)
 {
 	struct sqlite_backend *s = of(b);
 	sqlite3_stmt *st = s->file.statements[STATEMENT_CLAIM];
 
-	bind_int(st, 1, now_unix);
-	bind_int(st, 2, until_unix);
-	bind_int(st, 3, (int64_t)limit);
-	return run_for_rows(s, st, limit, arena, ret, e);
+	bind_int(st, 1, claim->now_unix);
+	bind_int(st, 2, claim->until_unix);
+	bind_int(st, 3, (int64_t)claim->limit);
+	return run_for_rows(s, st, claim->limit, arena, ret, e);
 }
 
 static int sqlite_purge(struct store_backend *b, int64_t now_unix, size_t limit,

@@ -246,29 +246,28 @@ static void give_one(const struct record_list *list, struct record *ret_record,
 		*ret_record = list->items[0];
 }
 
-int postgres_get(struct store_backend *b, enum record_kind kind, struct str id, struct arena *arena,
+int postgres_get(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
 		 struct record *ret_record, enum store_result *ret, struct err *e)
 {
 	struct postgres_params params = { 0 };
 	struct record_list list = { 0 };
 
-	add_key(&params, kind, id);
+	add_key(&params, key->kind, key->id);
 	if (execute_for_records(of(b), POSTGRES_GET, &params, arena, &list, e) < 0)
 		return -1;
 	give_one(&list, ret_record, ret);
 	return 0;
 }
 
-int postgres_remove(struct store_backend *b, enum record_kind kind, struct str id,
-		    struct arena *arena, struct record *ret_record, enum store_result *ret,
-		    struct err *e)
+int postgres_remove(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
+		    struct record *ret_record, enum store_result *ret, struct err *e)
 {
 	struct postgres_backend *p = of(b);
 	struct postgres_params params = { 0 };
 	struct record_list list = { 0 };
 
 	add_origin(p, &params);
-	add_key(&params, kind, id);
+	add_key(&params, key->kind, key->id);
 	if (execute_for_records(p, POSTGRES_REMOVE, &params, arena, &list, e) < 0)
 		return -1;
 	p->rows_added -= (int64_t)list.count;
@@ -291,14 +290,14 @@ int postgres_list(struct store_backend *b, const struct record_filter *filter, s
 	return execute_for_records(of(b), which, &params, arena, ret, e);
 }
 
-int postgres_claim(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,
-		   struct arena *arena, struct record_list *ret, struct err *e)
+int postgres_claim(struct store_backend *b, const struct record_claim *claim, struct arena *arena,
+		   struct record_list *ret, struct err *e)
 {
 	struct postgres_params params = { 0 };
 
-	postgres_params_number(&params, now_unix);
-	postgres_params_number(&params, until_unix);
-	postgres_params_number(&params, (int64_t)limit);
+	postgres_params_number(&params, claim->now_unix);
+	postgres_params_number(&params, claim->until_unix);
+	postgres_params_number(&params, (int64_t)claim->limit);
 	return execute_for_records(of(b), POSTGRES_CLAIM, &params, arena, ret, e);
 }
 

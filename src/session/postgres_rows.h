@@ -28,15 +28,14 @@ void postgres_rows_tell(struct postgres_backend *p, const struct record_stamp *s
 
 int postgres_put(struct store_backend *b, struct record *r, uint64_t expected_version,
 		 enum store_result *ret, struct err *e);
-int postgres_get(struct store_backend *b, enum record_kind kind, struct str id, struct arena *arena,
+int postgres_get(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
 		 struct record *ret_record, enum store_result *ret, struct err *e);
-int postgres_remove(struct store_backend *b, enum record_kind kind, struct str id,
-		    struct arena *arena, struct record *ret_record, enum store_result *ret,
-		    struct err *e);
+int postgres_remove(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
+		    struct record *ret_record, enum store_result *ret, struct err *e);
 int postgres_list(struct store_backend *b, const struct record_filter *filter, struct arena *arena,
 		  struct record_list *ret, struct err *e);
-int postgres_claim(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,
-		   struct arena *arena, struct record_list *ret, struct err *e);
+int postgres_claim(struct store_backend *b, const struct record_claim *claim, struct arena *arena,
+		   struct record_list *ret, struct err *e);
 int postgres_purge(struct store_backend *b, int64_t now_unix, size_t limit, struct arena *arena,
 		   struct record_list *ret, struct err *e);
 int postgres_compare(struct store_backend *b, struct record_stamp *stamps, size_t count,

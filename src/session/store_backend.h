@@ -49,10 +49,17 @@ struct record_filter {
 	size_t limit;
 };
 
+/* Where a row is, and its version where that counts. */
 struct record_stamp {
 	enum record_kind kind;
 	struct str id;
 	uint64_t version;
+};
+
+struct record_claim {
+	int64_t now_unix;
+	int64_t until_unix;
+	size_t limit;
 };
 
 struct store_backend;
@@ -88,13 +95,11 @@ struct store_backend_ops {
 	 */
 	int (*put)(struct store_backend *b, struct record *record, uint64_t expected_version,
 		   enum store_result *ret, struct err *e);
-	int (*get)(struct store_backend *b, enum record_kind kind, struct str id,
-		   struct arena *arena, struct record *ret_record, enum store_result *ret,
-		   struct err *e);
+	int (*get)(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
+		   struct record *ret_record, enum store_result *ret, struct err *e);
 	/* As get, and the row is gone. */
-	int (*remove)(struct store_backend *b, enum record_kind kind, struct str id,
-		      struct arena *arena, struct record *ret_record, enum store_result *ret,
-		      struct err *e);
+	int (*remove)(struct store_backend *b, const struct record_stamp *key, struct arena *arena,
+		      struct record *ret_record, enum store_result *ret, struct err *e);
 	/* Bytewise in the order of ids, whatever the database takes for one. */
 	int (*list)(struct store_backend *b, const struct record_filter *filter,
 		    struct arena *arena, struct record_list *ret, struct err *e);
@@ -103,8 +108,8 @@ struct store_backend_ops {
 	 * until_unix, by this caller alone among all processes. Those due longest are taken first. The version does not
 	 * change, and nobody is told.
 	 */
-	int (*claim)(struct store_backend *b, int64_t now_unix, int64_t until_unix, size_t limit,
-		     struct arena *arena, struct record_list *ret, struct err *e);
+	int (*claim)(struct store_backend *b, const struct record_claim *claim, struct arena *arena,
+		     struct record_list *ret, struct err *e);
 	/* Deletes at most limit rows with 0 < expires_unix <= now, and gives kind and id of each, with version 0. */
 	int (*purge)(struct store_backend *b, int64_t now_unix, size_t limit, struct arena *arena,
 		     struct record_list *ret, struct err *e);

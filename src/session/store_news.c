@@ -78,8 +78,9 @@ static int reload(struct store_work *w, const struct record_stamp *stamp)
 	struct record record;
 	int rc = -1;
 
-	if (w->backend->ops->get(w->backend, stamp->kind, stamp->id, &arena, &record, &result,
-				 NULL) == 0 &&
+	if (w->backend->ops->get(w->backend,
+				 &(struct record_stamp){ .kind = stamp->kind, .id = stamp->id },
+				 &arena, &record, &result, NULL) == 0 &&
 	    result == STORE_DONE && record_decode(w->key, &record, &item, NULL) == 0) {
 		store_index_put(w->index, item.session);
 		rc = 0;

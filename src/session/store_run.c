@@ -102,8 +102,8 @@ static int run_get(struct run *r, struct store_call *call, struct err *e)
 	call->result = STORE_ABSENT;
 	if (!can_be_key(str_from(call->key)))
 		return 0;
-	if (b->ops->get(b, call->kind, str_from(call->key), &r->arena, &record, &call->result, e) <
-	    0)
+	if (b->ops->get(b, &(struct record_stamp){ .kind = call->kind, .id = str_from(call->key) },
+			&r->arena, &record, &call->result, e) < 0)
 		return -1;
 	decode(r, call, &record);
 	return 0;
@@ -117,8 +117,9 @@ static int run_remove(struct run *r, struct store_call *call, struct err *e)
 	call->result = STORE_ABSENT;
 	if (!can_be_key(str_from(call->key)))
 		return 0;
-	if (b->ops->remove(b, call->kind, str_from(call->key), &r->arena, &record, &call->result,
-			   e) < 0)
+	if (b->ops->remove(b,
+			   &(struct record_stamp){ .kind = call->kind, .id = str_from(call->key) },
+			   &r->arena, &record, &call->result, e) < 0)
 		return -1;
 	/* Gone is gone, whether what it was can be read or not. */
 	if (call->result == STORE_DONE)
@@ -167,7 +168,10 @@ static int run_claim(struct run *r, struct store_call *call, struct err *e)
 	struct store_backend *b = r->work->backend;
 	struct record_list list = { 0 };
 
-	if (b->ops->claim(b, call->now_unix, call->now_unix + STORE_CLAIM_S, STORE_CLAIM_MAX,
+	if (b->ops->claim(b,
+			  &(struct record_claim){ .now_unix = call->now_unix,
+						  .until_unix = call->now_unix + STORE_CLAIM_S,
+						  .limit = STORE_CLAIM_MAX },
 			  &r->arena, &list, e) < 0)
 		return -1;
 	take_found(r, call, &list, STORE_CLAIM_MAX);

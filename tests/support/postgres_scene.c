@@ -134,7 +134,8 @@ void postgres_scene_remove(struct postgres_scene *scene, const char *id)
 	struct err e = { 0 };
 
 	if (b->ops->begin(b, &e) < 0 ||
-	    b->ops->remove(b, RECORD_SESSION, str_from(id), &arena, &record, &result, &e) < 0 ||
+	    b->ops->remove(b, &(struct record_stamp){ .kind = RECORD_SESSION, .id = str_from(id) },
+			   &arena, &record, &result, &e) < 0 ||
 	    b->ops->commit(b, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(result, STORE_DONE);

@@ -128,7 +128,11 @@ static void test_claim_can_be_rolled_back(void **state)
 	record.due_unix = 100;
 	scene_add(s->a, &record);
 	scene_begin(s->a);
-	assert_int_equal(s->a->ops->claim(s->a, 100, 160, 10, &s->arena, &list, &e), 0);
+	assert_int_equal(s->a->ops->claim(s->a,
+					  &(struct record_claim){
+						  .now_unix = 100, .until_unix = 160, .limit = 10 },
+					  &s->arena, &list, &e),
+			 0);
 	assert_int_equal(list.count, 1);
 	s->a->ops->rollback(s->a);
 	assert_int_equal(scene_claim(s, s->a, 100, 10).count, 1);

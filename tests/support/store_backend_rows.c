@@ -75,7 +75,9 @@ static void test_remove_gives_what_was(void **state)
 	scene_add(s->a, &record);
 	scene_begin(s->a);
 	assert_int_equal(
-		s->a->ops->remove(s->a, RECORD_SESSION, record.id, &s->arena, &got, &result, &e),
+		s->a->ops->remove(s->a,
+				  &(struct record_stamp){ .kind = RECORD_SESSION, .id = record.id },
+				  &s->arena, &got, &result, &e),
 		0);
 	assert_int_equal(result, STORE_DONE);
 	scene_expect_record(&got, &record);
@@ -109,7 +111,8 @@ static void expect_kept(struct scene *s, struct str id, struct str owner, struct
 	struct err e;
 
 	scene_add(s->a, &record);
-	if (s->a->ops->get(s->a, RECORD_SESSION, id, &s->arena, &got, &result, &e) < 0)
+	if (s->a->ops->get(s->a, &(struct record_stamp){ .kind = RECORD_SESSION, .id = id },
+			   &s->arena, &got, &result, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(result, STORE_DONE);
 	scene_expect_record(&got, &record);
@@ -175,7 +178,10 @@ static void test_rollback(void **state)
 	assert_int_equal(s->a->ops->put(s->a, &record, 0, &result, &e), 0);
 	assert_int_equal(result, STORE_DONE);
 	assert_int_equal(
-		s->a->ops->remove(s->a, RECORD_SESSION, kept.id, &s->arena, &got, &result, &e), 0);
+		s->a->ops->remove(s->a,
+				  &(struct record_stamp){ .kind = RECORD_SESSION, .id = kept.id },
+				  &s->arena, &got, &result, &e),
+		0);
 	assert_true(scene_has(s, s->a, "one"));
 	assert_false(scene_has(s, s->a, "kept"));
 	assert_int_equal(scene_count(s->a, RECORD_SESSION), 1);

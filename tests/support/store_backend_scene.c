@@ -159,7 +159,8 @@ enum store_result scene_get(struct scene *s, struct store_backend *b, const char
 	enum store_result result = STORE_UNAVAILABLE;
 	struct err e = { 0 };
 
-	if (b->ops->get(b, RECORD_SESSION, str_from(id), &s->arena, ret, &result, &e) < 0)
+	if (b->ops->get(b, &(struct record_stamp){ .kind = RECORD_SESSION, .id = str_from(id) },
+			&s->arena, ret, &result, &e) < 0)
 		fail_msg("%s", e.text);
 	return result;
 }
@@ -178,7 +179,8 @@ enum store_result scene_remove(struct scene *s, struct store_backend *b, const c
 	struct err e = { 0 };
 
 	scene_begin(b);
-	if (b->ops->remove(b, RECORD_SESSION, str_from(id), &s->arena, &record, &result, &e) < 0)
+	if (b->ops->remove(b, &(struct record_stamp){ .kind = RECORD_SESSION, .id = str_from(id) },
+			   &s->arena, &record, &result, &e) < 0)
 		fail_msg("%s", e.text);
 	scene_commit(b);
 	if (result == STORE_DONE)
@@ -193,7 +195,11 @@ struct record_list scene_claim(struct scene *s, struct store_backend *b, int64_t
 	struct err e = { 0 };
 
 	scene_begin(b);
-	if (b->ops->claim(b, now_unix, now_unix + STORE_CLAIM_S, limit, &s->arena, &list, &e) < 0)
+	if (b->ops->claim(b,
+			  &(struct record_claim){ .now_unix = now_unix,
+						  .until_unix = now_unix + STORE_CLAIM_S,
+						  .limit = limit },
+			  &s->arena, &list, &e) < 0)
 		fail_msg("%s", e.text);
 	scene_commit(b);
 	return list;

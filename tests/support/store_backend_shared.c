@@ -99,7 +99,10 @@ static int claim_some(struct racer *r, struct arena *arena, size_t *ret_count)
 	struct record_list list = { 0 };
 
 	if (b->ops->begin(b, &r->e) < 0 ||
-	    b->ops->claim(b, 5000, 5060, RACE_BATCH, arena, &list, &r->e) < 0 ||
+	    b->ops->claim(b,
+			  &(struct record_claim){
+				  .now_unix = 5000, .until_unix = 5060, .limit = RACE_BATCH },
+			  arena, &list, &r->e) < 0 ||
 	    b->ops->commit(b, &r->e) < 0)
 		return -1;
 	for (size_t i = 0; i < list.count; i++)

@@ -70,6 +70,14 @@ static void forget(struct table *t, struct entry *entry)
 	mem_free(entry);
 }
 
+static void forget_oldest(struct table *t)
+{
+	struct list_node *node = list_first(&t->by_use);
+
+	assert(node);
+	forget(t, container_of(node, struct entry, by_use));
+}
+
 static void table_done(struct table *t)
 {
 	struct list_node *node;
@@ -101,7 +109,7 @@ static void put(struct table *t, const uint8_t *key, struct session *session, ui
 	if (entry)
 		forget(t, entry);
 	else if (t->by_key.count >= t->max)
-		forget(t, container_of(list_first(&t->by_use), struct entry, by_use));
+		forget_oldest(t);
 	entry = mem_alloc(sizeof(*entry));
 	memcpy(entry->key, key, sizeof(entry->key));
 	entry->session = session ? session_ref(session) : NULL;

@@ -110,12 +110,20 @@ static void forget_old(struct table *t, enum kind kind, uint64_t now_ms)
 	}
 }
 
+static void forget_oldest(struct table *t)
+{
+	struct list_node *node = list_first(&t->by_start);
+
+	assert(node);
+	forget(t, container_of(node, struct counter, by_start));
+}
+
 static struct counter *counter_new(struct table *t, struct str key, uint64_t now_ms)
 {
 	struct counter *counter;
 
 	if (t->counters.count >= DEVICE_GUARD_KEYS_MAX)
-		forget(t, container_of(list_first(&t->by_start), struct counter, by_start));
+		forget_oldest(t);
 	counter = mem_alloc(sizeof(*counter) + key.len);
 	memcpy(counter->key_bytes, key.at, key.len);
 	counter->key = str_of(counter->key_bytes, key.len);

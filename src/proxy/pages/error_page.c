@@ -9,11 +9,11 @@ static const struct {
 	int status;
 	const char *heading;
 } headings[] = {
-	{ 302, "You have to log in" },
-	{ 400, "That did not work" },      { 401, "You have to log in" },
-	{ 403, "You have no access" },     { 404, "There is nothing here" },
-	{ 429, "Too many tries" },         { 502, "Not available just now" },
-	{ 503, "Not available just now" }, { 504, "Not available just now" },
+	{ 302, "You have to log in" },     { 400, "That did not work" },
+	{ 401, "You have to log in" },     { 403, "You have no access" },
+	{ 404, "There is nothing here" },  { 429, "Too many tries" },
+	{ 502, "Not available just now" }, { 503, "Not available just now" },
+	{ 504, "Not available just now" },
 };
 
 static struct str heading_of(const struct error_page *facts)

@@ -25,6 +25,11 @@ int command_serve(int argc, char **argv, const struct command *commands, size_t 
 int command_init(int argc, char **argv);
 int command_user(int argc, char **argv);
 int command_hash_password(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_routes(int argc, char **argv);
+int command_sessions(int argc, char **argv);
+int command_tunnels(int argc, char **argv);
+int command_service_account(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 /* A flag of a command: "--name VALUE" or, without value_name, "--name". */

@@ -138,6 +138,11 @@ static int listen_silently(char *connection, size_t size)
 	return fd;
 }
 
+static enum postgres_link_state state_of(const struct postgres_scene *scene)
+{
+	return container_of(scene->backend, struct postgres_backend, backend)->link.state;
+}
+
 /* The first attempt may take its time; later ones are not waited for when there is something to do. */
 static void test_silent_server(void **state)
 {
@@ -154,11 +159,13 @@ static void test_silent_server(void **state)
 	assert_string_equal(e.text,
 			    "PostgreSQL at 127.0.0.1, database pomerium: no answer within 5 s");
 
+	while (state_of(&a) != POSTGRES_CONNECTING)
+		assert_int_equal(a.backend->ops->wait(a.backend, wake_fd, 10, &e), -1);
 	assert_int_equal(write(wake_fd, &one, sizeof(one)), sizeof(one));
 	e = (struct err){ 0 };
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(a.backend->ops->wait(a.backend, wake_fd, -1, &e), -1);
-	assert_int_equal(e.kind, ERR_TIMEOUT);
+	assert_int_equal(a.backend->ops->wait(a.backend, wake_fd, -1, &e), -1);
+	assert_int_equal(e.kind, ERR_TIMEOUT); /* of the first */
+	assert_int_equal(state_of(&a), POSTGRES_CONNECTING);
 	assert_int_equal(a.backend->ops->begin(a.backend, &e), -1);
 	postgres_scene_close(&a);
 	(void)close(wake_fd);
@@ -236,27 +243,56 @@ static void test_lost_in_a_transaction(void **state)
 	postgres_scene_close(&a);
 }
 
-/* The server's process stands still: neither an answer nor an end. */
+static void *wait_until_away(void *arg)
+{
+	struct postgres_scene *scene = arg;
+	struct err e = { 0 };
+
+	while (scene->backend->ops->wait(scene->backend, -1, -1, &e) == 0)
+		;
+	return e.kind == ERR_TIMEOUT ? NULL : scene;
+}
+
+#define PIDS "SELECT %s(pid) FROM pg_stat_activity WHERE application_name = 'pomerium'"
+
+/* The server's processes behind two backends. */
+static void signal_both(struct postgres_server *server, int signal)
+{
+	const char *const picks[] = { "min", "max" };
+	char sql[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(picks); i++) {
+		(void)snprintf(sql, sizeof(sql), PIDS, picks[i]);
+		assert_int_equal(kill((pid_t)postgres_server_run(server, sql), signal), 0);
+	}
+}
+
+/* The server's processes stand still: neither an answer nor an end. One is asked something, the other is not. */
 static void test_frozen_server(void **state)
 {
-	struct postgres_scene a;
+	struct postgres_scene a, b;
+	pthread_t thread;
 	uint64_t count;
+	void *failed;
 	struct err e = { 0 };
-	pid_t pid;
 
 	postgres_scene_open_up(&a, *state);
-	pid = (pid_t)postgres_server_run(
-		*state, "SELECT pid FROM pg_stat_activity WHERE application_name = 'pomerium'");
-	assert_true(pid > 1);
-	assert_int_equal(kill(pid, SIGSTOP), 0);
+	postgres_scene_open_up(&b, *state);
+	signal_both(*state, SIGSTOP);
+	assert_int_equal(pthread_create(&thread, NULL, wait_until_away, &b), 0);
 	assert_int_equal(a.backend->ops->count(a.backend, RECORD_SESSION, &count, &e), -1);
-	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(e.kind, ERR_TIMEOUT);
 	assert_non_null(strstr(e.text, "no answer within 5 s"));
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	signal_both(*state, SIGCONT);
 	postgres_scene_wait_up(&a);
 	assert_int_equal(a.gaps, 1);
 	assert_int_equal(a.backend->ops->count(a.backend, RECORD_SESSION, &count, &e), 0);
+	postgres_scene_wait_up(&b);
+	assert_int_equal(b.gaps, 1);
 	postgres_scene_close(&a);
+	postgres_scene_close(&b);
 }
 
 /* ---- a server that refuses a statement ---- */
@@ -289,6 +325,7 @@ static void test_refused_statement(void **state)
 	a.backend->ops->rollback(a.backend);
 	assert_int_equal(a.backend->ops->wait(a.backend, -1, -1, &e), 0);
 	assert_int_equal(r.version, 0);
+	(void)postgres_scene_put(&a, "s2", "u2", 0);
 	assert_int_equal(a.gaps, 0);
 	postgres_scene_close(&a);
 }

@@ -3,6 +3,7 @@
 import os
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -42,7 +43,8 @@ def text(driver):
 
 
 def wait_for_text(driver, wanted):
-    WebDriverWait(driver, 30).until(lambda d: wanted in text(d))
+    # A page may be replaced between finding its body and reading it.
+    WebDriverWait(driver, 30, ignored_exceptions=[StaleElementReferenceException]).until(lambda d: wanted in text(d))
 
 
 def address_script(path, opened):

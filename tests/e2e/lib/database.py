@@ -34,9 +34,12 @@ class Database(Postgres):
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def is_running(self):
+        return self.process in Process.running
+
     def stop_at_once(self):
-        """As if the machine had gone: no goodbyes to clients beyond what the kernel says."""
-        if self.process in Process.running:
+        """As if it had crashed."""
+        if self.is_running():
             self.process.stop(signal.SIGQUIT)
 
     def start(self):
@@ -50,7 +53,7 @@ class Database(Postgres):
         ).returncode == 0
 
     def stop(self):
-        if self.process in Process.running:
+        if self.is_running():
             super().stop()
 
 

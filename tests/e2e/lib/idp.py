@@ -42,12 +42,12 @@ def client(places, client_id=CLIENT_ID, secret=CLIENT_SECRET, algorithm="ES256",
 class OidcProvider(Process):
     """Once started it can be killed and started again: it keeps its port, its keys and its grants."""
 
-    def __init__(self, directory, certificate, clients, accounts=None, **settings):
+    def __init__(self, directory, certificate, clients, accounts=None, name=HOST, **settings):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port = free_port()
         self.control_port = free_port()
-        self.issuer = f"https://{HOST}:{self.port}"
+        self.issuer = f"https://{name}:{self.port}"
         self.config_path = directory / "provider.json"
         self.config_path.write_text(json.dumps({
             "issuer": self.issuer, "port": self.port, "control_port": self.control_port,

@@ -5,7 +5,7 @@ import threading
 from urllib.parse import urlencode, urlsplit
 
 from lib.gateway import host
-from lib.login import Browser, sign_in_url
+from lib.login import REDIRECTS, Browser, sign_in_url
 from lib.net import request_bytes
 from lib.users import User
 
@@ -28,6 +28,7 @@ class Minter:
         self.gateway = gateway
         self.tokens = []  # of sessions the gateway has acknowledged
         self.stopping = False
+        self.problem = None
         browser = Browser(gateway.ca)
         form = browser.open_login(sign_in_url(gateway, "redis"))
         _, action, self.fields = form.form()
@@ -46,22 +47,23 @@ class Minter:
 
     def _run(self, number):
         try:
-            connection = self.gateway.open()
-            while not self.stopping:
-                connection.send(self._request(number))
-                number += len(self.threads)
-                answer = connection.read_response()
-                if answer is None:
-                    connection = self.gateway.open()
-                    continue
-                assert answer.status in (302, 303), f"{answer.status} {answer.text[:300]}"
-                cookie = next(line for line in answer.all("set-cookie")
-                              if line.startswith(("_pomerium=e", "_pomerium_authenticate=e")))
-                self.tokens.append(cookie.partition("=")[2].partition(";")[0])
+            with self.gateway.open() as connection:
+                while not self.stopping and self._mint(connection, number):
+                    number += len(self.threads)
         except (OSError, AssertionError) as e:
             self.problem = e
 
-    problem = None
+    def _mint(self, connection, number):
+        """False if the gateway is gone."""
+        connection.send(self._request(number))
+        answer = connection.read_response()
+        if answer is None:
+            return False
+        assert answer.status in REDIRECTS, f"{answer.status} {answer.text[:300]}"
+        names = ("_pomerium=e", "_pomerium_authenticate=e")
+        cookie = next(line for line in answer.all("set-cookie") if line.startswith(names))
+        self.tokens.append(cookie.partition("=")[2].partition(";")[0])
+        return True
 
     def stop(self):
         self.stopping = True
@@ -71,17 +73,7 @@ class Minter:
 
 def refused(gateway, tokens):
     """Those of the tokens that the gateway does not know, asked on one connection."""
-    connection = gateway.open()
-    bad = []
-    for token in tokens:
-        request = request_bytes("GET", "/.pomerium/user", f"{host('redis')}:{gateway.port}", [
-            ("Authorization", f"Pomerium {token}"), ("Accept", "application/json")])
-        connection.send(request)
-        answer = connection.read_response()
-        if answer is None:
-            connection = gateway.open()
-            answer = connection.ask(request)
-        if answer.status != 200:
-            bad.append((answer.status, token))
-    connection.close()
-    return bad
+    with gateway.open() as connection:
+        return [token for token in tokens if connection.ask(request_bytes(
+            "GET", "/.pomerium/user", f"{host('redis')}:{gateway.port}",
+            [("Authorization", f"Pomerium {token}"), ("Accept", "application/json")])).status != 200]

@@ -188,6 +188,18 @@ static void test_expiry(void **state)
 	device_fixture_expect_error(d, "expired_token");
 }
 
+/* Patience is no offence. */
+static void test_many_polls(void **state)
+{
+	struct device_fixture *d = *state;
+
+	device_fixture_ask(d, NULL);
+	for (unsigned i = 0; i < DEVICE_UNKNOWN_PER_SOURCE_MAX + 10; i++) {
+		device_fixture_poll(d);
+		device_fixture_expect_error(d, "authorization_pending");
+	}
+}
+
 static void test_slow_down(void **state)
 {
 	struct device_fixture *d = *state;
@@ -352,6 +364,7 @@ int main(void)
 		WITH_DEVICE(test_yes),
 		WITH_DEVICE(test_no),
 		WITH_DEVICE(test_expiry),
+		WITH_DEVICE(test_many_polls),
 		WITH_DEVICE(test_slow_down),
 		WITH_DEVICE(test_bad_polls),
 		WITH_DEVICE(test_unknown_codes),

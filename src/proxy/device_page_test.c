@@ -195,6 +195,7 @@ static void test_service_account(void **state)
 	const struct identity who = { .user_id = STR("robot") };
 	struct session_facts facts = {
 		.kind = SESSION_SERVICE_ACCOUNT,
+		.idp_id = str_from(d->f.worker.snapshot->idps.global->id),
 		.who = identity_new(&who),
 		.issued_unix = FIXTURE_NOW,
 	};

@@ -162,9 +162,16 @@ enum bearer_memory bearer_cache_find(struct bearer_cache *c, const uint8_t key[S
 void bearer_cache_put(struct bearer_cache *c, const uint8_t key[SHA256_SIZE],
 		      struct session *session, int64_t keep_s)
 {
+	struct table *to = session ? &c->good : &c->bad;
+	struct table *from = session ? &c->bad : &c->good;
+	struct entry *old;
+
 	if (keep_s <= 0)
 		return;
 	lock(c);
-	put(session ? &c->good : &c->bad, key, session, clock_now_ms() + (uint64_t)keep_s * 1000);
+	old = map_get(&from->by_key, key_of(key));
+	if (old) /* what was said before counts no more */
+		forget(from, old);
+	put(to, key, session, clock_now_ms() + (uint64_t)keep_s * 1000);
 	unlock(c);
 }

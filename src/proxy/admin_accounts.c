@@ -180,7 +180,7 @@ static void on_created(struct admin_job *job)
 
 void admin_account_create(struct admin_job *job, struct str body)
 {
-	struct account account;
+	struct account account = { 0 };
 	struct err e = { 0 };
 
 	job->kind = RECORD_SERVICE_ACCOUNT;

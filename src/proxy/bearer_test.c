@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "io/loop.h"
 #include "jose/jws.h"
 #include "proxy/idp_service.h"
 #include "tests/support/clock_fake.h"
@@ -51,6 +52,8 @@ struct idp_service {
 	char issuer[64];
 	bool has_audiences;
 	char token[4096];
+	struct idp_call *held; /* of a provider that takes its time */
+	bool is_slow;
 };
 
 struct scene {
@@ -70,6 +73,10 @@ void idp_service_start(struct idp_service *s, struct idp_call *call)
 	(void)snprintf(s->token, sizeof(s->token), "%.*s", STR_FMT(call->token));
 	(void)snprintf(s->issuer, sizeof(s->issuer), "%.*s",
 		       STR_FMT(call->issuer ? call->issuer->name : STR("")));
+	if (s->is_slow) {
+		s->held = call;
+		return;
+	}
 	call->result = s->result;
 	if (s->result == IDP_DONE) {
 		call->who = identity_new(&who);
@@ -286,6 +293,28 @@ static void test_identity_token(void **state)
 	exchange_fixture_done(&s.f);
 }
 
+/* The answer comes when nobody waits for it any more. */
+static void test_client_leaves(void **state)
+{
+	char *token = make_token("https://ci.example.com");
+	struct scene s;
+
+	(void)state;
+	begin(&s, JWT_SETTINGS);
+	s.idps.is_slow = true;
+	s.f.is_held = true;
+	assert_int_equal(show(&s, "redis", token), 0);
+	while (!s.idps.held)
+		loop_turn(s.f.worker.loop, true);
+	exchange_abort(exchange_fixture_only(&s.f), "client-reset");
+	s.idps.held->result = IDP_REFUSED;
+	s.idps.held->on_done(s.idps.held);
+	exchange_fixture_settle(&s.f);
+	assert_int_equal(s.f.answer_count, 0);
+	exchange_fixture_done(&s.f);
+	mem_free(token);
+}
+
 /* What one route takes says nothing about another. */
 static void test_access_token(void **state)
 {
@@ -332,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_not_for_us),
 		cmocka_unit_test(test_cookie_and_token),
 		cmocka_unit_test(test_identity_token),
+		cmocka_unit_test(test_client_leaves),
 		cmocka_unit_test(test_access_token),
 		cmocka_unit_test(test_settings_that_change),
 	};

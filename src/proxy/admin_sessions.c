@@ -1,6 +1,6 @@
 /*
- * A revocation is done when the record is gone and the tunnels opened in its name are closed, in this order: none can be
- * opened in between.
+ * A revocation is done when the record is gone and the tunnels opened in its name are closed, in this order: whoever asks
+ * in between is refused already. A tunnel that was allowed before and is still being connected is not among them.
  */
 
 #include "proxy/admin_sessions.h"

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/admin_job.h"
@@ -278,13 +278,20 @@ static void serve(struct local_request *r)
 
 /* ---- opening ---- */
 
+/* The state directory may not be there yet: with secrets and sessions elsewhere nobody else needs it. */
 static int find_path(const struct config_operator *settings, struct buf *out, struct err *e)
 {
+	_cleanup_(mem_freep) char *directory = NULL;
+	struct buf text = BUF_INIT(PATH_LEN_MAX);
+	int result;
+
 	if (!str_is_empty(settings->admin_socket))
 		return buf_append_str(out, settings->admin_socket);
-	if (state_dir_path(out, e) < 0)
+	result = state_dir_path(&text, e);
+	directory = buf_take_string(&text);
+	if (result < 0 || dir_create(directory, 0700, e) < 0)
 		return -1;
-	return buf_append_str(out, STR("/admin.sock"));
+	return buf_printf(out, "%s/admin.sock", directory);
 }
 
 int admin_open(struct control *control, struct admin **ret, struct err *e)

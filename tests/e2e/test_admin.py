@@ -54,6 +54,11 @@ def test_a_configured_socket_is_found_by_the_configuration(make_gateway, upstrea
     assert operate(gateway, "status").returncode == 1
 
 
+def test_the_default_socket_needs_nothing_else_in_the_state_directory(make_gateway, upstream):
+    gateway = make_gateway(tcp_route("redis", upstream.port), databroker_storage_type="memory")
+    assert operate(gateway, "status").returncode == 0
+
+
 def test_nobody_listens(tmp_path):
     done = run_gateway("status", "--socket", tmp_path / "no.sock")
     assert done.returncode == 1

@@ -211,6 +211,53 @@ static void test_service_account(void **state)
 	assert_int_equal(d->f.status, 303);
 }
 
+/* The host that the machine asked has a client of its own at the provider: a login with another one is of no use there. */
+#define TWO_CLIENTS                                                                                \
+	FIXTURE_LOGIN                                                                              \
+	"idp_provider: oidc\nidp_provider_url: https://idp.example.com\n"                          \
+	"idp_client_id: one\nidp_client_secret: hush\nroutes:\n"                                   \
+	"- from: tcp+https://redis.example.com:6379\n  to: tcp://10.0.0.5:6379\n"                  \
+	"  allow_any_authenticated_user: true\n"                                                   \
+	"  idp_client_id: two\n  idp_client_secret: hush\n"
+
+static void log_in_with(struct device_fixture *d, const struct idp *idp)
+{
+	const struct identity who = { .user_id = STR("user-1"), .email = STR("ann@example.com") };
+	struct session_facts facts = {
+		.idp_id = str_from(idp->id),
+		.who = identity_new(&who),
+		.issued_unix = FIXTURE_NOW,
+	};
+	struct session *session = session_new(&facts);
+
+	identity_unref(facts.who);
+	exchange_fixture_store(&d->f, session);
+	log_out(d);
+	d->session = exchange_fixture_token(&d->f, session);
+	session_unref(session);
+}
+
+static void test_provider_of_host(void **state)
+{
+	struct device_fixture *d = *state;
+	const struct idp *needed;
+	char param[128];
+
+	exchange_fixture_reload(&d->f, TWO_CLIENTS);
+	needed = d->f.worker.snapshot->routes.routes[0].idp;
+	assert_ptr_not_equal(needed, d->f.worker.snapshot->idps.global);
+	log_in_with(d, d->f.worker.snapshot->idps.global);
+	device_fixture_ask(d, NULL);
+	open_code(d);
+	assert_int_equal(d->f.status, 303);
+	(void)snprintf(param, sizeof(param), "pomerium_idp_id=%s&", needed->id);
+	assert_true(str_contains(exchange_fixture_header(&d->f, "location"), str_from(param)));
+	log_in_with(d, needed);
+	device_fixture_answer(d, "yes");
+	device_fixture_poll(d);
+	assert_int_equal(d->f.status, 200);
+}
+
 /* ---- codes that are not known ---- */
 
 static void test_unknown_codes(void **state)
@@ -430,23 +477,15 @@ static void test_browser_leaves(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_DEVICE(test_code_form),
-		WITH_DEVICE(test_question),
-		WITH_DEVICE(test_spellings),
-		WITH_DEVICE(test_hostile_names),
-		WITH_DEVICE(test_login_first),
-		WITH_DEVICE(test_other_credentials),
-		WITH_DEVICE(test_service_account),
-		WITH_DEVICE(test_unknown_codes),
-		WITH_DEVICE(test_old_codes),
-		WITH_DEVICE(test_guessing),
-		WITH_DEVICE(test_answers),
-		WITH_DEVICE(test_forged_forms),
-		WITH_DEVICE(test_other_content_type),
-		WITH_DEVICE(test_bad_code_in_form),
-		WITH_DEVICE(test_form_without_login),
-		WITH_DEVICE(test_other_answer_first),
-		WITH_DEVICE(test_browser_leaves),
+		WITH_DEVICE(test_code_form),          WITH_DEVICE(test_question),
+		WITH_DEVICE(test_spellings),          WITH_DEVICE(test_hostile_names),
+		WITH_DEVICE(test_login_first),        WITH_DEVICE(test_other_credentials),
+		WITH_DEVICE(test_service_account),    WITH_DEVICE(test_provider_of_host),
+		WITH_DEVICE(test_unknown_codes),      WITH_DEVICE(test_old_codes),
+		WITH_DEVICE(test_guessing),           WITH_DEVICE(test_answers),
+		WITH_DEVICE(test_forged_forms),       WITH_DEVICE(test_other_content_type),
+		WITH_DEVICE(test_bad_code_in_form),   WITH_DEVICE(test_form_without_login),
+		WITH_DEVICE(test_other_answer_first), WITH_DEVICE(test_browser_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ struct admin_job *admin_job_new(struct admin *admin, struct local_request *reque
 	list_append(&admin->jobs, &job->in_admin);
 	admin->job_count++;
 	job->request = request;
+	job->peer_uid = request->peer_uid;
 	request->pending = job;
 	request->cancel_pending = cancel_job;
 	return job;
@@ -227,6 +228,7 @@ void admin_job_log(const struct admin_job *job, const char *message, const char 
 	struct log_line line;
 
 	log_begin(job->control->log, &line, LOG_INFO, "admin");
+	log_uint(&line, "uid", job->peer_uid);
 	log_str(&line, key, value);
 	log_uint(&line, "tunnels-closed", job->closed);
 	log_end(&line, message);

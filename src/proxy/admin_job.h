@@ -40,6 +40,7 @@ struct admin_job {
 	struct admin *admin; /* NULL: it has closed */
 	struct list_node in_admin;
 	struct local_request *request; /* NULL: its client is gone */
+	uid_t peer_uid;                /* who asks, for the log */
 	struct arena arena;
 	enum admin_form form;
 	enum record_kind kind;

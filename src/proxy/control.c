@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "proxy/bearer_cache.h"
+#include "proxy/admin.h"
 #include "proxy/health.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
@@ -105,11 +106,14 @@ int control_start(struct control *c, struct err *e)
 		.current = current_snapshot,
 		.arg = c,
 	});
-	return health_open(c, &c->health, e);
+	if (health_open(c, &c->health, e) < 0)
+		return -1;
+	return admin_open(c, &c->admin, e);
 }
 
 void control_stop(struct control *c)
 {
+	admin_close(TAKE(c->admin));
 	health_close(TAKE(c->health));
 	if (c->upkeep)
 		upkeep_stop(c->upkeep);

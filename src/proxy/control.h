@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 struct bearer_cache;
+struct admin;
 struct fetcher;
 struct health;
 struct idp_service;
@@ -38,6 +39,7 @@ struct control {
 	struct bearer_cache *bearers; /* any thread */
 	struct upkeep *upkeep;
 	struct health *health;
+	struct admin *admin;       /* NULL: there is no operator's socket */
 	struct snapshot *snapshot; /* the one in force; referenced */
 	struct worker **workers;   /* the server's */
 	size_t worker_count;

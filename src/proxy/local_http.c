@@ -22,6 +22,7 @@ struct local_connection {
 	struct h1_server *http;
 	struct local_request request;
 	bool is_serving;
+	uid_t peer_uid;
 };
 
 static void end_request(struct local_connection *c)
@@ -47,8 +48,9 @@ static void on_request(void *arg, const struct http_request *http)
 	struct local_connection *c = arg;
 
 	c->is_serving = true;
-	c->request =
-		(struct local_request){ .http = http, .service = c->service->arg, .connection = c };
+	c->request = (struct local_request){
+		.http = http, .service = c->service->arg, .peer_uid = c->peer_uid, .connection = c
+	};
 	c->service->serve(&c->request);
 }
 
@@ -73,7 +75,7 @@ static const struct h1_server_events server_events = {
 	.on_closed = on_closed,
 };
 
-static void serve_stream(struct local_http *h, struct stream *stream)
+static void serve_stream(struct local_http *h, struct stream *stream, uid_t peer)
 {
 	struct local_connection *c;
 
@@ -83,6 +85,7 @@ static void serve_stream(struct local_http *h, struct stream *stream)
 	}
 	c = mem_alloc(sizeof(*c));
 	c->service = h;
+	c->peer_uid = peer;
 	list_append(&h->connections, &c->in_service);
 	h->connection_count++;
 	c->http = h1_server_open(h->loop, stream,
@@ -96,12 +99,12 @@ static void serve_stream(struct local_http *h, struct stream *stream)
 
 static void on_accept(void *arg, struct stream *stream, const struct addr *peer)
 {
-	serve_stream(arg, stream);
+	serve_stream(arg, stream, (uid_t)-1);
 }
 
 static void on_accept_unix(void *arg, struct stream *stream, uid_t peer)
 {
-	serve_stream(arg, stream);
+	serve_stream(arg, stream, peer);
 }
 
 /* The next one that can be accepted is. */

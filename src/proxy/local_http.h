@@ -9,6 +9,8 @@
  * Limits     LOCAL_HTTP_CONNECTIONS_MAX per service: further ones are closed. Bodies as in http.h.
  */
 
+#include <sys/types.h>
+
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -29,6 +31,7 @@ struct local_request {
 	const struct http_request *http; /* valid until answered */
 	struct arena arena;              /* dies with the request */
 	void *service;                   /* arg of the service */
+	uid_t peer_uid;                  /* who asks, of those that come to a path */
 	/* For whoever answers later: what to cancel if the client goes away first. */
 	void *pending;
 	void (*cancel_pending)(void *pending);

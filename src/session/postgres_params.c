@@ -37,23 +37,22 @@ void postgres_params_bytes(struct postgres_params *p, struct str bytes)
 	add(p, bytes.at ? bytes.at : "", bytes.len); /* a NULL pointer would be a NULL */
 }
 
+static const struct {
+	char letter;
+	Oid type;
+} types_by_letter[] = {
+	{ 'n', OID_NUMBER },       { 'b', OID_BYTES },       { 't', OID_TEXT },
+	{ 'N', OID_NUMBER_ARRAY }, { 'B', OID_BYTES_ARRAY },
+};
+
 static Oid type_of(char letter)
 {
-	switch (letter) {
-	case 'n':
-		return OID_NUMBER;
-	case 'b':
-		return OID_BYTES;
-	case 't':
-		return OID_TEXT;
-	case 'N':
-		return OID_NUMBER_ARRAY;
-	case 'B':
-		return OID_BYTES_ARRAY;
-	default:
-		assert(!"a letter of a signature");
-		return 0;
-	}
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(types_by_letter) && types_by_letter[i].letter != letter)
+		i++;
+	assert(i < ARRAY_LEN(types_by_letter));
+	return types_by_letter[i].type;
 }
 
 int postgres_types(const char *signature, Oid types[POSTGRES_PARAMS_MAX])

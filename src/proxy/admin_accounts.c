@@ -159,8 +159,8 @@ static int make_token(struct admin_job *job, struct err *e)
 	json_text(&w, buf_view(&token));
 	json_object_end(&w);
 	(void)buf_append_char(&text, '\n');
-	job->created_id = arena_copy(&job->arena, facts.account_id);
-	job->created = arena_copy(&job->arena, buf_view(&text));
+	job->created.id = arena_copy(&job->arena, facts.account_id);
+	job->created.token = arena_copy(&job->arena, buf_view(&text));
 	buf_done_secret(&token);
 	buf_done_secret(&text);
 	return result;
@@ -174,8 +174,8 @@ static void on_created(struct admin_job *job)
 		return;
 	}
 	admin_job_log(job, "operator made a service account", "service-account-id",
-		      job->created_id);
-	admin_job_reply(job, 201, job->created);
+		      job->created.id);
+	admin_job_reply(job, 201, job->created.token);
 }
 
 void admin_account_create(struct admin_job *job, struct str body)

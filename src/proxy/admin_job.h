@@ -33,6 +33,11 @@ struct tunnel_filter {
 	const char *end_reason; /* NULL: they are listed; else closed. Static text */
 };
 
+struct new_account {
+	struct str id;
+	struct str token;
+};
+
 typedef void admin_job_function(struct admin_job *job);
 
 struct admin_job {
@@ -54,10 +59,9 @@ struct admin_job {
 	size_t waiting;           /* workers that have not answered */
 	size_t closed;            /* tunnels that were closed */
 
-	struct str user;    /* only records of this one; in the arena */
-	struct str created; /* a new account's id and token; in the arena, which is wiped */
-	struct str created_id;
-	struct arena ids; /* what is to be removed of this page */
+	struct str user;            /* only records of this one; in the arena */
+	struct new_account created; /* in the arena, which is wiped */
+	struct arena ids;           /* what is to be removed of this page */
 	struct str *id;
 	size_t id_count;
 	size_t next_id;

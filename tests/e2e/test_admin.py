@@ -120,7 +120,8 @@ def test_command_lines_that_make_no_sense(words, tmp_path):
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="needs root, to be somebody else")
 def test_nobody_else_may_connect(gateway):
     code = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "python3", "-c", code,
+    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                           "/usr/bin/python3", "-c", code,
                            str(gateway.state / "admin.sock")], capture_output=True, text=True, timeout=30)
     assert done.returncode != 0 and "PermissionError" in done.stderr
 

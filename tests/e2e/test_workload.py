@@ -213,7 +213,7 @@ def test_cloud(gateway, issuers):
     assert_tunnel(gateway, issuers.cloud.token("1234", email=ROBOT, email_verified=True))
     # Somebody, but not one of those; an e-mail that nobody vouches for is none.
     assert_refused(gateway, issuers.cloud.token("1234", email=ROBOT))
-    assert gateway.log.find("authorize check", user="cloud/1234", email="", allow=False)
+    assert gateway.log.wait("authorize check", user="cloud/1234", email="", allow=False)
 
 
 def test_the_policy_decides_about_the_others(gateway, issuers):

@@ -374,6 +374,51 @@ static void test_sign_in_of_a_script(void **state)
 	assert_true(str_is_empty(exchange_fixture_header(&j->f, "location")));
 }
 
+/* Even a link that we had signed would bring a token to nobody but hosts of ours, and only over TLS. */
+static void test_where_a_token_may_go(void **state)
+{
+	static const struct {
+		const char *redirect;
+		const char *callback; /* NULL: none is given */
+		int status;
+	} rows[] = {
+		{ "https://redis.example.com/x", NULL, 302 },
+		{ "https://REDIS.example.com:8443/x", NULL, 302 },
+		{ "https://authenticate.example.com/.pomerium/device", NULL, 302 },
+		{ "http://127.0.0.1:45678", "https://redis.example.com/.pomerium/callback/", 302 },
+		{ "http://127.0.0.1:45678", "http://redis.example.com/.pomerium/callback/", 400 },
+		{ "http://127.0.0.1:45678", "https://evil.example.com/.pomerium/callback/", 400 },
+		{ "http://127.0.0.1:45678", "ftp://redis.example.com/", 400 },
+		{ "https://evil.example.com/", NULL, 400 },
+		{ "https://redis.example.com.evil.example.com/", NULL, 400 },
+	};
+	struct journey *j = *state;
+	char *token = exchange_fixture_log_in(&j->f, "alice@example.com");
+	struct buf cookie = BUF_INIT(JWS_MAX + 64);
+
+	(void)buf_printf(&cookie, "Cookie: _pomerium_authenticate=%s\r\n%c", token, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf url = BUF_INIT(URL_MAX);
+		struct query params = { 0 };
+
+		query_add(&params, STR("pomerium_redirect_uri"), str_from(rows[i].redirect));
+		if (rows[i].callback)
+			query_add(&params, STR("pomerium_callback_uri"),
+				  str_from(rows[i].callback));
+		assert_int_equal(
+			signed_url_sign(j->f.worker.snapshot->shared_key,
+					STR("https://" FIXTURE_AUTH_HOST "/.pomerium/sign_in"),
+					&params, FIXTURE_NOW, &url, NULL),
+			0);
+		get_url(&j->f, buf_view(&url), (const char *)cookie.data);
+		if (j->f.status != rows[i].status)
+			fail_msg("%s: %d", rows[i].redirect, j->f.status);
+		buf_done(&url);
+	}
+	buf_done_secret(&cookie);
+	mem_free_secret(token);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -382,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_whitelist, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login_api_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sign_in_of_a_script, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_where_a_token_may_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_callback_hostile_location, setup, teardown),

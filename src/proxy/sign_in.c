@@ -54,7 +54,10 @@ static int seal_token(struct exchange *x, struct str token, struct str *ret_text
 	return result;
 }
 
-/* Where on the route the token is to be delivered: given, or made from where the user wants to go. */
+/*
+ * Where on the route the token is to be delivered: given, or made from where the user wants to go. Nobody but us can sign such
+ * a link, and we sign none for strangers; but what carries a token is looked at again.
+ */
 static int find_callback(struct exchange *x, const struct query *params, struct url *ret_redirect,
 			 struct url *ret_callback, bool *ret_is_given)
 {
@@ -68,7 +71,12 @@ static int find_callback(struct exchange *x, const struct query *params, struct 
 	if (!*ret_is_given)
 		callback_uri = arena_printf(&x->arena, "https://%.*s/.pomerium/callback/",
 					    STR_FMT(ret_redirect->authority.text));
-	return url_parse(callback_uri, ret_callback, NULL);
+	if (url_parse(callback_uri, ret_callback, NULL) < 0)
+		return -1;
+	return str_equal_nocase(ret_callback->scheme, STR("https")) &&
+			       is_host_of_ours(x, ret_callback->authority.host)
+		       ? 0
+		       : -1;
 }
 
 /* protocol.md 3.4 step 5 */

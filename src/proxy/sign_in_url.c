@@ -15,6 +15,15 @@ bool is_on_authenticate_host(const struct exchange *x)
 	return str_equal_nocase(authenticate_authority(x), x->facts.authority);
 }
 
+bool is_host_of_ours(const struct exchange *x, struct str host)
+{
+	struct authority login;
+
+	return route_table_find_host(&x->snapshot->routes, host) ||
+	       (authority_parse(authenticate_authority(x), false, &login, NULL) == 0 &&
+		str_equal_nocase(login.host, host));
+}
+
 /*
  * Where a login may deliver its token. The Host of a request is whatever the client wrote: a link with a stranger's name
  * in it would carry the login of whoever follows it there. The callback is on every host, so the login's own serves too.
@@ -25,7 +34,7 @@ static struct str delivery_authority(const struct exchange *x)
 
 	if (is_on_authenticate_host(x) ||
 	    (authority_parse(x->facts.authority, false, &here, NULL) == 0 &&
-	     route_table_find_host(&x->snapshot->routes, here.host)))
+	     is_host_of_ours(x, here.host)))
 		return x->facts.authority;
 	return authenticate_authority(x);
 }

@@ -6,6 +6,8 @@
  * Results live in the exchange's arena.
  */
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "proxy/exchange.h"
@@ -19,6 +21,9 @@ bool is_on_authenticate_host(const struct exchange *x);
 /* The identity provider that knows the users of what was asked for; and that of a host alone. */
 const struct idp *request_idp(const struct exchange *x);
 const struct idp *authority_idp(const struct exchange *x, struct str authority);
+
+/* Whether the gateway is reached under that name: the host of a route, or of the login. */
+bool is_host_of_ours(const struct exchange *x, struct str host);
 
 /* For a browser that asked for something it must log in for: back to where it was. */
 int sign_in_url_for_request(struct exchange *x, struct str *ret_url);

@@ -20,28 +20,7 @@ static void refuse_without(struct idp_work *w, const char *what)
 
 /* ---- by the keys of an issuer ---- */
 
-static void verify_with(struct idp_work *w, struct jwks *keys);
-
-static void on_keys(void *arg, struct jwks *keys, const struct err *e)
-{
-	struct idp_work *w = arg;
-
-	w->keys_wait = NULL;
-	if (!keys) {
-		w->call->error = *e;
-		w->next(w, IDP_UNAVAILABLE);
-		return;
-	}
-	verify_with(w, keys);
-}
-
-static void ask_for_keys(struct idp_work *w)
-{
-	w->has_asked_for_keys = true;
-	w->keys_wait = keyring_renew(w->service->keyring, w->check->jwks_url, on_keys, w);
-}
-
-static void verify_with(struct idp_work *w, struct jwks *keys)
+static enum jwt_verdict verify_token(struct idp_work *w, struct jwks *keys)
 {
 	struct idp_check *check = w->check;
 	const struct workload_rules rules = {
@@ -49,28 +28,15 @@ static void verify_with(struct idp_work *w, struct jwks *keys)
 		.keys = keys,
 		.now_unix = w->call->now_unix,
 	};
-	enum jwt_verdict verdict = workload_verify(&rules, w->call->token, &w->arena, &check->who,
-						   &w->call->expires_unix, &w->call->error);
 
-	if (verdict == JWT_KEY_UNKNOWN && !w->has_asked_for_keys) {
-		ask_for_keys(w);
-		return;
-	}
-	w->next(w, verdict == JWT_GENUINE ? IDP_DONE : IDP_REFUSED);
+	return workload_verify(&rules, w->call->token, &w->arena, &check->who,
+			       &w->call->expires_unix, &w->call->error);
 }
 
 /* w->check is filled in; next finds the identity there. */
 static void verify(struct idp_work *w, idp_work_next next)
 {
-	struct jwks *keys = keyring_find(w->service->keyring, w->check->jwks_url);
-
-	w->next = next;
-	if (!keys) {
-		ask_for_keys(w);
-		return;
-	}
-	verify_with(w, keys);
-	jwks_unref(keys);
+	idp_work_with_keys(w, w->check->jwks_url, verify_token, next);
 }
 
 /* ---- tokens of machines ---- */

@@ -102,7 +102,7 @@ static void let_go(struct idp_work *w)
 	timer_cancel(&w->deadline);
 	fetch_cancel(TAKE(w->fetch));
 	document_cache_cancel(TAKE(w->metadata_wait));
-	keyring_cancel(TAKE(w->keys_wait));
+	keyring_cancel(TAKE(w->keys.wait));
 }
 
 static void tell(struct idp_work *w)

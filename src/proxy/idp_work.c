@@ -84,30 +84,60 @@ enum idp_result idp_work_read_tokens(struct idp_work *w, const struct idp_reply 
 									      : IDP_UNAVAILABLE;
 }
 
-/* ---- the id_token ---- */
+/* ---- keys ---- */
 
-static void verify_with(struct idp_work *w, struct jwks *keys);
+static void try_keys(struct idp_work *w, struct jwks *keys);
 
 static void on_keys(void *arg, struct jwks *keys, const struct err *e)
 {
 	struct idp_work *w = arg;
 
-	w->keys_wait = NULL;
+	w->keys.wait = NULL;
 	if (!keys) {
 		w->call->error = *e;
 		w->next(w, IDP_UNAVAILABLE);
 		return;
 	}
-	verify_with(w, keys);
+	try_keys(w, keys);
 }
 
 static void ask_for_keys(struct idp_work *w)
 {
-	w->has_asked_for_keys = true;
-	w->keys_wait = keyring_renew(w->service->keyring, w->metadata->jwks_uri, on_keys, w);
+	w->keys.has_asked = true;
+	w->keys.wait = keyring_renew(w->service->keyring, w->keys.url, on_keys, w);
 }
 
-static void verify_with(struct idp_work *w, struct jwks *keys)
+/* A key that is not there may be a new one: then, once, the keys are fetched again. */
+static void try_keys(struct idp_work *w, struct jwks *keys)
+{
+	enum jwt_verdict verdict = w->keys.verify(w, keys);
+
+	if (verdict == JWT_KEY_UNKNOWN && !w->keys.has_asked)
+		ask_for_keys(w);
+	else
+		w->next(w, verdict == JWT_GENUINE ? IDP_DONE : IDP_REFUSED);
+}
+
+void idp_work_with_keys(struct idp_work *w, struct str jwks_url,
+			enum jwt_verdict (*verify)(struct idp_work *w, struct jwks *keys),
+			idp_work_next next)
+{
+	struct jwks *keys = keyring_find(w->service->keyring, jwks_url);
+
+	w->next = next;
+	w->keys.url = jwks_url;
+	w->keys.verify = verify;
+	if (!keys) {
+		ask_for_keys(w);
+		return;
+	}
+	try_keys(w, keys);
+	jwks_unref(keys);
+}
+
+/* ---- the id_token ---- */
+
+static enum jwt_verdict verify_id_token(struct idp_work *w, struct jwks *keys)
 {
 	enum jwt_verdict verdict;
 
@@ -115,20 +145,13 @@ static void verify_with(struct idp_work *w, struct jwks *keys)
 	verdict = oidc_id_token_verify(&w->rules, w->id_token, &w->arena, &w->read,
 				       &w->call->error);
 	w->rules.keys = NULL;
-	if (verdict == JWT_KEY_UNKNOWN && !w->has_asked_for_keys) {
-		ask_for_keys(w);
-		return;
-	}
 	if (verdict != JWT_GENUINE)
 		(void)err_wrap(&w->call->error, "the id_token of the identity provider");
-	w->next(w, verdict == JWT_GENUINE ? IDP_DONE : IDP_REFUSED);
+	return verdict;
 }
 
 void idp_work_verify(struct idp_work *w, struct str nonce, struct str subject, idp_work_next next)
 {
-	struct jwks *keys = keyring_find(w->service->keyring, w->metadata->jwks_uri);
-
-	w->next = next;
 	w->id_token = w->tokens.id_token;
 	w->rules = (struct oidc_id_token_rules){
 		.client = &w->call->idp->client,
@@ -137,12 +160,7 @@ void idp_work_verify(struct idp_work *w, struct str nonce, struct str subject, i
 		.subject = subject,
 		.now_unix = w->call->now_unix,
 	};
-	if (!keys) {
-		ask_for_keys(w);
-		return;
-	}
-	verify_with(w, keys);
-	jwks_unref(keys);
+	idp_work_with_keys(w, w->metadata->jwks_uri, verify_id_token, next);
 }
 
 /* ---- userinfo ---- */

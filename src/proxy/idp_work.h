@@ -49,6 +49,14 @@ struct idp_check {
 	struct identity who; /* views into the arena of the work */
 };
 
+/* The keys a token is verified by: those that are known, and once more those that are fetched anew. */
+struct idp_keys {
+	struct str url;
+	enum jwt_verdict (*verify)(struct idp_work *w, struct jwks *keys);
+	struct keyring_wait *wait;
+	bool has_asked;
+};
+
 struct idp_work {
 	struct list_node node;
 	struct idp_service *service;
@@ -61,7 +69,7 @@ struct idp_work {
 	/* What is waited for: one of them at most. */
 	struct fetch *fetch;
 	struct document_wait *metadata_wait;
-	struct keyring_wait *keys_wait;
+	struct idp_keys keys;
 
 	struct oidc_metadata *metadata;
 	/* reply is NULL if there is none. */
@@ -70,7 +78,6 @@ struct idp_work {
 	idp_work_next next; /* of the step that is under way */
 	struct oidc_id_token_rules rules;
 	struct str id_token;
-	bool has_asked_for_keys;
 	struct str subject;
 	struct str github_user;
 	enum idp_result result_so_far;
@@ -105,6 +112,11 @@ void idp_work_refuse(struct idp_work *w, const char *why);
 /* Sends a request of identity/oidc_request.h. */
 void idp_work_ask(struct idp_work *w, const struct oidc_call *request,
 		  void (*on_reply)(struct idp_work *w, const struct idp_reply *reply));
+
+/* Runs verify with the keys at that URL; then next, with IDP_REFUSED unless the verdict is that it is genuine. */
+void idp_work_with_keys(struct idp_work *w, struct str jwks_url,
+			enum jwt_verdict (*verify)(struct idp_work *w, struct jwks *keys),
+			idp_work_next next);
 
 /* The first look at a reply: IDP_DONE if its status says success. */
 enum idp_result idp_reply_check(struct idp_work *w, const struct idp_reply *reply);

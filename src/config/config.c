@@ -40,7 +40,7 @@ static void load_address(struct build *b)
 	/* without a port: 443 */
 	if (str_find(text, ':') == text.len || str_ends_with(text, STR("]")))
 		text = arena_printf(&b->scratch, "%.*s:443", STR_FMT(text));
-	if (addr_parse_listen(text, &b->config->address, &e) < 0)
+	if (addr_parse_listen(text, &b->config->listen.address, &e) < 0)
 		loader_value_error(&b->loader, &path, value->at, "%s", e.text);
 }
 
@@ -53,7 +53,7 @@ static void load_workers(struct build *b)
 		loader_value_error(&b->loader, &path, value->at, "must not be more than %d",
 				   CONFIG_WORKERS_MAX);
 	else
-		b->config->workers = (uint32_t)value->number;
+		b->config->listen.workers = (uint32_t)value->number;
 }
 
 static void load_authenticate_url(struct build *b)
@@ -120,8 +120,8 @@ static void load_users(struct build *b)
 							     sizeof(*copy));
 
 		memcpy(copy, users.items, users.count * sizeof(*copy));
-		config->users = copy;
-		config->user_count = users.count;
+		config->users.items = copy;
+		config->users.count = users.count;
 	}
 	if (config->idp_provider == CONFIG_IDP_LOCAL && !users.count)
 		loader_value_warning(&b->loader, &provider, b->options.idp.provider.at,
@@ -134,7 +134,7 @@ static void load_cookie_expire(struct build *b)
 	struct value_path path = { .key = STR("cookie_expire") };
 	const struct duration_value *value = &b->options.cookies.expire;
 
-	b->config->cookie_expire_s = COOKIE_EXPIRE_DEFAULT_S;
+	b->config->cookies.expire_s = COOKIE_EXPIRE_DEFAULT_S;
 	if (!value_is_set(value->at))
 		return;
 	if (value->ns < NS_PER_S) {
@@ -142,7 +142,7 @@ static void load_cookie_expire(struct build *b)
 				   "must be at least 1s (a bare number counts nanoseconds)");
 		return;
 	}
-	b->config->cookie_expire_s = value->ns / NS_PER_S;
+	b->config->cookies.expire_s = value->ns / NS_PER_S;
 }
 
 static void load_log_level(struct build *b)
@@ -150,8 +150,8 @@ static void load_log_level(struct build *b)
 	struct value_path path = { .key = STR("log_level") };
 	const struct text_value *value = &b->options.log_level;
 
-	b->config->log_level = LOG_INFO;
-	if (!str_is_empty(value->text) && !log_level_parse(value->text, &b->config->log_level))
+	b->config->logs.level = LOG_INFO;
+	if (!str_is_empty(value->text) && !log_level_parse(value->text, &b->config->logs.level))
 		loader_value_error(&b->loader, &path, value->at,
 				   "\"%.*s\" is not a log level (debug, info, warn, error)",
 				   STR_FMT(value->text));
@@ -185,7 +185,7 @@ static void build_config(struct build *b, const struct yaml_node *root)
 		steps[i](b);
 	secrets_load(&b->loader, &b->options, b->config);
 	certificates_load(&b->loader, &b->options, b->config);
-	b->config->certificate_authority_pem = authority_load(&b->loader, &b->options, b->config);
+	b->config->tls.authority_pem = authority_load(&b->loader, &b->options, b->config);
 	assertion_load(&b->loader, &b->options, b->config);
 	cookies_load(&b->loader, &b->options, b->config);
 	storage_load(&b->loader, &b->options, b->config);
@@ -214,22 +214,52 @@ static bool is_json(const char *file_name)
 	return str_ends_with(str_from(file_name), STR(".json"));
 }
 
-int config_parse(struct str text, const char *file_name, struct config **ret, struct report *report,
-		 struct err *e)
+/* What no setting says. */
+static struct config *config_new(void)
 {
-	_cleanup_(config_freep) struct config *config = mem_alloc(sizeof(*config));
+	struct config *config = mem_alloc(sizeof(*config));
+
+	config->limits = (struct config_limits){
+		.max_tunnels = UINT64_MAX,
+		.max_connections = UINT64_MAX,
+		.max_handshakes = UINT64_MAX,
+	};
+	config->timeouts = (struct config_timeouts){ .read_ms = 30000, .idle_ms = 300000 };
+	config->listen.matches_any_port = true;
+	config->tls.client_certificates.max_verify_depth = 1;
+	config->operator.tells_systemd = true;
+	config->logs.has_access_lines = true;
+	config->watches_files = true;
+	return config;
+}
+
+/* NULL if the text is no tree. */
+static struct config *read_text(struct str text, const char *file_name, struct report *report)
+{
+	_cleanup_(config_freep) struct config *config = config_new();
 	_cleanup_(yaml_freep) struct yaml *yaml = NULL;
 	const char *name = arena_copy_string(&config->arena, str_from(file_name));
 	struct build b = { .config = config };
 
-	if (text.len > CONFIG_FILE_MAX)
-		return err_set(e, ERR_LIMIT, "%s is larger than %u bytes", name, CONFIG_FILE_MAX);
 	b.options.file = name;
 	b.loader = (struct loader){ .report = report, .arena = &b.scratch };
-	if (yaml_parse(text, name, is_json(name) ? YAML_FORM_JSON : YAML_FORM_YAML, &yaml,
-		       report) == 0)
-		build_config(&b, yaml_root(yaml));
+	if (yaml_parse(text, name, is_json(name) ? YAML_FORM_JSON : YAML_FORM_YAML, &yaml, report) <
+	    0)
+		return NULL;
+	build_config(&b, yaml_root(yaml));
 	arena_done(&b.scratch);
+	return TAKE(config);
+}
+
+int config_parse(struct str text, const char *file_name, struct config **ret, struct report *report,
+		 struct err *e)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+
+	if (text.len > CONFIG_FILE_MAX)
+		return err_set(e, ERR_LIMIT, "%s is larger than %u bytes", file_name,
+			       CONFIG_FILE_MAX);
+	config = read_text(text, file_name, report);
 	if (report->error_count)
 		return summarize(report, e);
 	*ret = TAKE(config);
@@ -249,20 +279,31 @@ static int check_extension(const char *path, struct err *e)
 	return err_set(e, ERR_CONFIG, "%s: the name must end in .yaml, .yml or .json", path);
 }
 
-int config_load(const char *path, struct config **ret, struct report *report, struct err *e)
+struct config *config_read(const struct config_source *source, struct report *report)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+	struct config *config = NULL;
 	struct err failure = { 0 };
-	int result;
 
-	if (check_extension(path, &failure) < 0 || file_read(path, &text, &failure) < 0) {
+	report_add_file(report, source->path);
+	if (check_extension(source->path, &failure) < 0 ||
+	    file_read(source->path, &text, &failure) < 0)
 		report_add(report, REPORT_ERROR, (struct position){ 0 }, "%s", failure.text);
-		result = summarize(report, e);
-	} else {
-		result = config_parse(buf_view(&text), path, ret, report, e);
-	}
+	else
+		config = read_text(buf_view(&text), source->path, report);
 	buf_done_secret(&text);
-	return result;
+	return config;
+}
+
+int config_load(const char *path, struct config **ret, struct report *report, struct err *e)
+{
+	_cleanup_(config_freep) struct config *config = config_read(
+		&(struct config_source){ .path = path }, report);
+
+	if (report->error_count)
+		return summarize(report, e);
+	*ret = TAKE(config);
+	return 0;
 }
 
 void config_free(struct config *config)

@@ -98,7 +98,7 @@ static void test_defaults(void **state)
 		assert_str(config->assertion.signing_key_pem, "");
 		assert_int_equal(config->assertion.headers.count, 0);
 		assert_false(config->assertion.issuer_is_uri || config->assertion.has_endpoint);
-		assert_str(config->certificate_authority_pem, "");
+		assert_str(config->tls.authority_pem, "");
 		config_free(config);
 		config = empty;
 	}
@@ -277,13 +277,13 @@ static void test_authority(void **state)
 	write_file(*state, "-----BEGIN CERTIFICATE-----\n");
 	struct config *config = parse_with(*state, "certificate_authority_file: %s\n", "");
 
-	assert_str(config->certificate_authority_pem, "-----BEGIN CERTIFICATE-----\n");
+	assert_str(config->tls.authority_pem, "-----BEGIN CERTIFICATE-----\n");
 	config_free(config);
 
 	/* the inline one wins */
 	config = parse_with(*state, "certificate_authority_file: %s\ncertificate_authority: Q0E=\n",
 			    "");
-	assert_str(config->certificate_authority_pem, "CA");
+	assert_str(config->tls.authority_pem, "CA");
 	config_free(config);
 
 	write_file(*state, "");

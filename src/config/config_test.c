@@ -83,17 +83,17 @@ static void test_defaults(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct config *config = parse_good(texts[i]);
 
-		assert_int_equal(addr_port(&config->address), 443);
-		assert_int_equal(config->workers, 0);
-		assert_int_equal(config->cookie_expire_s, 14 * 3600);
-		assert_int_equal(config->log_level, LOG_INFO);
+		assert_int_equal(addr_port(&config->listen.address), 443);
+		assert_int_equal(config->listen.workers, 0);
+		assert_int_equal(config->cookies.expire_s, 14 * 3600);
+		assert_int_equal(config->logs.level, LOG_INFO);
 		assert_int_equal(config->idp_provider, CONFIG_IDP_NONE);
 		assert_int_equal(config->redirect_whitelist.count, 1);
 		assert_str(config->redirect_whitelist.items[0], "localhost");
 		assert_str(config->authenticate_service_url, "");
-		assert_false(config->has_shared_secret || config->has_cookie_secret);
-		assert_int_equal(config->key_pair_count + config->user_count + config->route_count,
-				 0);
+		assert_false(config->keys.has_shared_secret || config->keys.has_cookie_secret);
+		assert_int_equal(
+			config->tls.key_pair_count + config->users.count + config->route_count, 0);
 		config_free(config);
 	}
 }
@@ -109,11 +109,11 @@ static void test_values(void **state)
 		"programmatic_redirect_domain_whitelist: localhost,a.test\n");
 	char address[ADDR_TEXT_MAX];
 
-	addr_format(&config->address, address);
+	addr_format(&config->listen.address, address);
 	assert_string_equal(address, "127.0.0.1:8443");
-	assert_int_equal(config->workers, 4);
-	assert_int_equal(config->cookie_expire_s, 5400);
-	assert_int_equal(config->log_level, LOG_DEBUG);
+	assert_int_equal(config->listen.workers, 4);
+	assert_int_equal(config->cookies.expire_s, 5400);
+	assert_int_equal(config->logs.level, LOG_DEBUG);
 	assert_str(config->authenticate_service_url, "https://login.test:8443");
 	assert_int_equal(config->redirect_whitelist.count, 2);
 	assert_str(config->redirect_whitelist.items[1], "a.test");
@@ -122,8 +122,8 @@ static void test_values(void **state)
 	config = parse_good("programmatic_redirect_domain_whitelist: []\naddress: 127.0.0.1\n"
 			    "cookie_expire: 2000000000\n");
 	assert_int_equal(config->redirect_whitelist.count, 0);
-	assert_int_equal(addr_port(&config->address), 443);
-	assert_int_equal(config->cookie_expire_s, 2);
+	assert_int_equal(addr_port(&config->listen.address), 443);
+	assert_int_equal(config->cookies.expire_s, 2);
 	config_free(config);
 }
 
@@ -139,17 +139,17 @@ static void test_secrets(void **state)
 	struct config *config = parse_in(
 		*state, "shared_secret: " SECRET_TEXT "\ncookie_secret: " OTHER_TEXT "\n", "");
 
-	assert_true(config->has_shared_secret && config->has_cookie_secret);
-	assert_secret(config->shared_secret, true);
-	assert_secret(config->cookie_secret, false);
+	assert_true(config->keys.has_shared_secret && config->keys.has_cookie_secret);
+	assert_secret(config->keys.shared_secret, true);
+	assert_secret(config->keys.cookie_secret, false);
 	config_free(config);
 
 	/* the file wins */
 	config = parse_in(*state, "shared_secret: " OTHER_TEXT "\nshared_secret_file: %/secret\n",
 			  "");
-	assert_true(config->has_shared_secret);
-	assert_false(config->has_cookie_secret);
-	assert_secret(config->shared_secret, true);
+	assert_true(config->keys.has_shared_secret);
+	assert_false(config->keys.has_cookie_secret);
+	assert_secret(config->keys.shared_secret, true);
 	config_free(config);
 }
 
@@ -169,15 +169,15 @@ static void test_certificates(void **state)
 					 "    key: %/key.pem\n",
 					 "");
 
-	assert_int_equal(config->key_pair_count, 3);
-	assert_str(config->key_pairs[0].certificate_pem, "CER");
-	assert_str(config->key_pairs[0].key_pem, "KEY");
-	assert_string_equal(config->key_pairs[0].origin, "c.yaml:1:14: certificate");
-	assert_str(config->key_pairs[1].certificate_pem, "-----BEGIN CERTIFICATE-----\n");
-	assert_str(config->key_pairs[1].key_pem, "-----BEGIN PRIVATE KEY-----\n");
-	assert_string_equal(config->key_pairs[1].origin, "c.yaml:5:19: certificate_file");
-	assert_str(config->key_pairs[2].key_pem, "-----BEGIN PRIVATE KEY-----\n");
-	assert_string_equal(config->key_pairs[2].origin, "c.yaml:8:11: certificates[0]");
+	assert_int_equal(config->tls.key_pair_count, 3);
+	assert_str(config->tls.key_pairs[0].certificate_pem, "CER");
+	assert_str(config->tls.key_pairs[0].key_pem, "KEY");
+	assert_string_equal(config->tls.key_pairs[0].origin, "c.yaml:1:14: certificate");
+	assert_str(config->tls.key_pairs[1].certificate_pem, "-----BEGIN CERTIFICATE-----\n");
+	assert_str(config->tls.key_pairs[1].key_pem, "-----BEGIN PRIVATE KEY-----\n");
+	assert_string_equal(config->tls.key_pairs[1].origin, "c.yaml:5:19: certificate_file");
+	assert_str(config->tls.key_pairs[2].key_pem, "-----BEGIN PRIVATE KEY-----\n");
+	assert_string_equal(config->tls.key_pairs[2].origin, "c.yaml:8:11: certificates[0]");
 	config_free(config);
 }
 
@@ -198,18 +198,18 @@ static void test_users(void **state)
 					 "");
 
 	assert_int_equal(config->idp_provider, CONFIG_IDP_LOCAL);
-	assert_int_equal(config->user_count, 2);
-	assert_str(config->users[0].email, "Alice@A.test");
-	assert_str(config->users[0].name, "Alice");
-	assert_str(config->users[0].id, "u-1");
-	assert_int_equal(config->users[0].groups.count, 2);
-	assert_str(config->users[0].groups.items[1], "ops");
-	assert_str(config->users[0].password_hash, "$y$j9T$salt$hash");
-	assert_false(config->users[0].disabled);
-	assert_int_equal(config->users[0].at.line, 4);
-	assert_str(config->users[1].email, "bob@b.test");
-	assert_true(config->users[1].disabled);
-	assert_non_null(strstr(config->users[1].at.file, "/users.yaml"));
+	assert_int_equal(config->users.count, 2);
+	assert_str(config->users.items[0].email, "Alice@A.test");
+	assert_str(config->users.items[0].name, "Alice");
+	assert_str(config->users.items[0].id, "u-1");
+	assert_int_equal(config->users.items[0].groups.count, 2);
+	assert_str(config->users.items[0].groups.items[1], "ops");
+	assert_str(config->users.items[0].password_hash, "$y$j9T$salt$hash");
+	assert_false(config->users.items[0].disabled);
+	assert_int_equal(config->users.items[0].at.line, 4);
+	assert_str(config->users.items[1].email, "bob@b.test");
+	assert_true(config->users.items[1].disabled);
+	assert_non_null(strstr(config->users.items[1].at.file, "/users.yaml"));
 	config_free(config);
 }
 
@@ -250,7 +250,7 @@ static void test_json_file(void **state)
 		fail_msg("%s", e.text);
 	assert_int_equal(report.count, 0);
 	assert_int_equal(config->route_count, 1);
-	assert_int_equal(config->workers, 2);
+	assert_int_equal(config->listen.workers, 2);
 	config_free(config);
 	report_done(&report);
 }
@@ -271,8 +271,8 @@ static void test_anchors(void **state)
 	assert_int_equal(config->route_count, 3);
 	assert_int_equal(config->routes[1].names[0].port, 2);
 	assert_int_equal(config->routes[1].targets[0].port, 2);
-	assert_int_equal(config->routes[1].allowed_users.count, 2);
-	assert_int_equal(config->routes[2].allowed_users.count, 2);
+	assert_int_equal(config->routes[1].access.allowed_users.count, 2);
+	assert_int_equal(config->routes[2].access.allowed_users.count, 2);
 	config_free(config);
 }
 

@@ -34,7 +34,7 @@ static void test_examples_load(void **state)
 		if (config_load(cases[i].path, &config, &report, &e) < 0 || report.count)
 			fail_msg("%s", report.count ? report.problems[0].text : e.text);
 		assert_int_equal(config->route_count, cases[i].routes);
-		assert_int_equal(config->user_count, cases[i].users);
+		assert_int_equal(config->users.count, cases[i].users);
 		config_free(config);
 		report_done(&report);
 	}

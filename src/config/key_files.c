@@ -31,8 +31,8 @@ void config_secrets_wipe(struct config *config)
 		secret = next;
 	}
 	config->secrets = NULL;
-	mem_wipe(config->shared_secret, sizeof(config->shared_secret));
-	mem_wipe(config->cookie_secret, sizeof(config->cookie_secret));
+	mem_wipe(config->keys.shared_secret, sizeof(config->keys.shared_secret));
+	mem_wipe(config->keys.cookie_secret, sizeof(config->keys.cookie_secret));
 }
 
 static int read_file(struct loader *l, const struct value_path *path, const struct text_value *name,
@@ -111,8 +111,8 @@ void secrets_load(struct loader *l, const struct options *options, struct config
 	const struct secret_source cookie = { "cookie_secret", &options->cookie_secret.text,
 					      "cookie_secret_file", &options->cookie_secret.file };
 
-	config->has_shared_secret = load_secret(l, &shared, config->shared_secret);
-	config->has_cookie_secret = load_secret(l, &cookie, config->cookie_secret);
+	config->keys.has_shared_secret = load_secret(l, &shared, config->keys.shared_secret);
+	config->keys.has_cookie_secret = load_secret(l, &cookie, config->keys.cookie_secret);
 }
 
 static struct str read_pem_file(struct loader *l, const struct value_path *path,
@@ -189,7 +189,7 @@ static void load_pair(struct loader *l, const struct pair_source *source, struct
 	value_path_format(source->up ? source->up : &certificate, origin);
 	struct str place = arena_printf(&config->arena, "%s:%u:%u: %s", at.file ? at.file : "",
 					at.line, at.column, origin);
-	config->key_pairs[config->key_pair_count++] = (struct config_key_pair){
+	config->tls.key_pairs[config->tls.key_pair_count++] = (struct config_key_pair){
 		.certificate_pem = source->read(l, &certificate, source->certificate, config),
 		.key_pem = source->read(l, &key, source->key, config),
 		.origin = place.at,
@@ -216,8 +216,8 @@ void certificates_load(struct loader *l, const struct options *options, struct c
 	};
 	struct value_path list = { .key = STR("certificates") };
 
-	config->key_pairs = arena_alloc_array(&config->arena, count + 2,
-					      sizeof(*config->key_pairs));
+	config->tls.key_pairs = arena_alloc_array(&config->arena, count + 2,
+						  sizeof(*config->tls.key_pairs));
 	load_pair(l, &text, config);
 	load_pair(l, &file, config);
 	for (size_t i = 0; i < count; i++) {

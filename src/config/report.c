@@ -72,8 +72,23 @@ void report_add(struct report *r, enum report_severity severity, struct position
 	va_end(args);
 }
 
+void report_add_file(struct report *r, const char *path)
+{
+	for (size_t i = 0; i < r->file_count; i++)
+		if (strcmp(r->files[i], path) == 0)
+			return;
+	if (r->file_count == REPORT_FILES_MAX)
+		return;
+	if (!r->files)
+		r->files = mem_alloc_array(REPORT_FILES_MAX, sizeof(*r->files));
+	r->files[r->file_count++] = mem_copy_string(path);
+}
+
 void report_done(struct report *r)
 {
+	for (size_t i = 0; i < r->file_count; i++)
+		mem_free(r->files[i]);
+	mem_free(r->files);
 	for (size_t i = 0; i < r->count; i++)
 		mem_free(r->problems[i].text);
 	mem_free(r->problems);

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 
 #define REPORT_PROBLEMS_MAX 200
+#define REPORT_FILES_MAX    10000
 
 enum report_severity {
 	REPORT_ERROR,   /* the configuration is refused */
@@ -33,8 +34,14 @@ struct report {
 	size_t count; /* at most REPORT_PROBLEMS_MAX; further ones are only counted */
 	size_t error_count;
 	size_t warning_count;
+	char **files; /* every file that was read or should have been: whoever waits for a change watches them */
+	size_t file_count;
 };
 
 void report_add(struct report *r, enum report_severity severity, struct position at,
 		const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Twice is once; beyond REPORT_FILES_MAX they are forgotten. */
+void report_add_file(struct report *r, const char *path);
+
 void report_done(struct report *r);

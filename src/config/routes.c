@@ -132,11 +132,12 @@ static void fill_route(struct arena *arena, const struct route_options *o,
 {
 	route->name = arena_copy(arena, o->name.text);
 	route->description = arena_copy(arena, o->description.text);
-	route->allowed_users = list_value_copy(&o->allowed_users, arena);
-	route->allowed_domains = list_value_copy(&o->allowed_domains, arena);
-	route->allowed_groups = list_value_copy(&o->allowed_groups, arena);
-	route->allow_any_authenticated_user = o->allow_any_authenticated_user.is_true;
-	route->allow_public_unauthenticated_access = o->allow_public_unauthenticated_access.is_true;
+	route->access.allowed_users = list_value_copy(&o->allowed_users, arena);
+	route->access.allowed_domains = list_value_copy(&o->allowed_domains, arena);
+	route->access.allowed_groups = list_value_copy(&o->allowed_groups, arena);
+	route->access.allow_any_authenticated_user = o->allow_any_authenticated_user.is_true;
+	route->access.allow_public_unauthenticated_access =
+		o->allow_public_unauthenticated_access.is_true;
 }
 
 static void load_tcp_route(struct routes *r, const struct value_path *path,

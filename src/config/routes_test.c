@@ -36,12 +36,12 @@ static void test_example_of_the_manual(void **state)
 	assert_str(route->targets[0].host, "redis.internal.example.com");
 	assert_int_equal(route->targets[0].port, 6379);
 	assert_false(route->targets[0].is_weighted);
-	assert_int_equal(route->allowed_users.count, 1);
-	assert_str(route->allowed_users.items[0], "contractor@not-example.com");
-	assert_int_equal(route->allowed_groups.count, 1);
-	assert_str(route->allowed_groups.items[0], "datascience@example.com");
-	assert_false(route->allow_any_authenticated_user);
-	assert_false(route->allow_public_unauthenticated_access);
+	assert_int_equal(route->access.allowed_users.count, 1);
+	assert_str(route->access.allowed_users.items[0], "contractor@not-example.com");
+	assert_int_equal(route->access.allowed_groups.count, 1);
+	assert_str(route->access.allowed_groups.items[0], "datascience@example.com");
+	assert_false(route->access.allow_any_authenticated_user);
+	assert_false(route->access.allow_public_unauthenticated_access);
 	config_free(config);
 }
 
@@ -129,13 +129,13 @@ static void test_order_and_lists(void **state)
 	assert_str(config->routes[0].names[0].text, "a:1");
 	assert_str(config->routes[0].name, "The name");
 	assert_str(config->routes[0].description, "5");
-	assert_true(config->routes[0].allow_any_authenticated_user);
-	assert_true(config->routes[1].allow_public_unauthenticated_access);
-	assert_false(config->routes[1].allow_any_authenticated_user);
-	assert_int_equal(config->routes[2].allowed_domains.count, 2);
-	assert_str(config->routes[2].allowed_domains.items[1], "b.test");
-	assert_int_equal(config->routes[2].allowed_groups.count, 1);
-	assert_str(config->routes[2].allowed_groups.items[0], "17");
+	assert_true(config->routes[0].access.allow_any_authenticated_user);
+	assert_true(config->routes[1].access.allow_public_unauthenticated_access);
+	assert_false(config->routes[1].access.allow_any_authenticated_user);
+	assert_int_equal(config->routes[2].access.allowed_domains.count, 2);
+	assert_str(config->routes[2].access.allowed_domains.items[1], "b.test");
+	assert_int_equal(config->routes[2].access.allowed_groups.count, 1);
+	assert_str(config->routes[2].access.allowed_groups.items[0], "17");
 	config_free(config);
 }
 

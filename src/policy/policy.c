@@ -23,16 +23,16 @@ struct policy {
 /* The merged members of the "or" so far. */
 struct merge {
 	bool is_true;
-	uint32_t true_reasons;
-	uint32_t false_reasons;
+	uint64_t true_reasons;
+	uint64_t false_reasons;
 };
 
 static void add_member(struct merge *m, bool is_true, enum policy_reason reason)
 {
 	if (is_true)
-		m->true_reasons |= 1u << reason;
+		m->true_reasons |= policy_reason_bit(reason);
 	else
-		m->false_reasons |= 1u << reason;
+		m->false_reasons |= policy_reason_bit(reason);
 	m->is_true = m->is_true || is_true;
 }
 
@@ -103,7 +103,7 @@ static void judge_groups(const struct policy *p, const struct policy_input *inpu
 	if (!list->count)
 		return;
 	for (size_t i = 0; i < list->count && !holds; i++)
-		holds = list_has(input->groups, input->group_count, list->items[i]);
+		holds = list_has(input->groups.items, input->groups.count, list->items[i]);
 	add_identity(m, input, holds, REASON_GROUPS_OK, REASON_GROUPS_UNAUTHORIZED);
 }
 
@@ -148,15 +148,16 @@ static struct config_list copy_list(struct arena *arena, const struct config_lis
 	return (struct config_list){ .items = items, .count = list->count };
 }
 
-struct policy *policy_new(const struct config_route *route)
+struct policy *policy_compile(const struct config_route *route,
+			      enum policy_certificate_rule certificates, struct report *report)
 {
 	struct policy *p = mem_alloc(sizeof(*p));
 
-	p->allowed_users = copy_list(&p->arena, &route->allowed_users);
-	p->allowed_domains = copy_list(&p->arena, &route->allowed_domains);
-	p->allowed_groups = copy_list(&p->arena, &route->allowed_groups);
-	p->allow_any_authenticated_user = route->allow_any_authenticated_user;
-	p->allow_public_unauthenticated_access = route->allow_public_unauthenticated_access;
+	p->allowed_users = copy_list(&p->arena, &route->access.allowed_users);
+	p->allowed_domains = copy_list(&p->arena, &route->access.allowed_domains);
+	p->allowed_groups = copy_list(&p->arena, &route->access.allowed_groups);
+	p->allow_any_authenticated_user = route->access.allow_any_authenticated_user;
+	p->allow_public_unauthenticated_access = route->access.allow_public_unauthenticated_access;
 	return p;
 }
 
@@ -171,7 +172,7 @@ void policy_free(struct policy *policy)
 /* policy-language.md 3; the order is the contract. */
 static enum policy_outcome decide(const struct decision *d)
 {
-	uint32_t login = 1u << REASON_USER_UNAUTHENTICATED;
+	uint64_t login = policy_reason_bit(REASON_USER_UNAUTHENTICATED);
 
 	if ((d->allow_reasons | d->deny_reasons) & login)
 		return POLICY_LOGIN;
@@ -203,18 +204,51 @@ const char *policy_reason_name(enum policy_reason reason)
 {
 	static const char *const names[REASON_COUNT] = {
 		[REASON_ACCEPT] = "accept",
+		[REASON_CLAIM_OK] = "claim-ok",
+		[REASON_CLAIM_UNAUTHORIZED] = "claim-unauthorized",
+		[REASON_CLIENT_CERTIFICATE_OK] = "client-certificate-ok",
+		[REASON_CLIENT_CERTIFICATE_REQUIRED] = "client-certificate-required",
+		[REASON_CLIENT_CERTIFICATE_UNAUTHORIZED] = "client-certificate-unauthorized",
+		[REASON_CORS_REQUEST] = "cors-request",
+		[REASON_DATE_OK] = "date-ok",
+		[REASON_DATE_UNAUTHORIZED] = "date-unauthorized",
+		[REASON_DAY_OF_WEEK_OK] = "day-of-week-ok",
+		[REASON_DAY_OF_WEEK_UNAUTHORIZED] = "day-of-week-unauthorized",
+		[REASON_DEVICE_OK] = "device-ok",
+		[REASON_DEVICE_UNAUTHENTICATED] = "device-unauthenticated",
+		[REASON_DEVICE_UNAUTHORIZED] = "device-unauthorized",
 		[REASON_DOMAIN_OK] = "domain-ok",
 		[REASON_DOMAIN_UNAUTHORIZED] = "domain-unauthorized",
 		[REASON_EMAIL_OK] = "email-ok",
 		[REASON_EMAIL_UNAUTHORIZED] = "email-unauthorized",
 		[REASON_GROUPS_OK] = "groups-ok",
 		[REASON_GROUPS_UNAUTHORIZED] = "groups-unauthorized",
+		[REASON_HTTP_HOST_OK] = "http-host-ok",
+		[REASON_HTTP_HOST_UNAUTHORIZED] = "http-host-unauthorized",
+		[REASON_HTTP_METHOD_OK] = "http-method-ok",
+		[REASON_HTTP_METHOD_UNAUTHORIZED] = "http-method-unauthorized",
+		[REASON_HTTP_PATH_OK] = "http-path-ok",
+		[REASON_HTTP_PATH_UNAUTHORIZED] = "http-path-unauthorized",
+		[REASON_INVALID_CLIENT_CERTIFICATE] = "invalid-client-certificate",
+		[REASON_NON_CORS_REQUEST] = "non-cors-request",
 		[REASON_NON_POMERIUM_ROUTE] = "non-pomerium-route",
 		[REASON_POMERIUM_ROUTE] = "pomerium-route",
+		[REASON_REJECT] = "reject",
+		[REASON_ROUTE_NOT_FOUND] = "route-not-found",
+		[REASON_SOURCE_IP_OK] = "source-ip-ok",
+		[REASON_SOURCE_IP_UNAUTHORIZED] = "source-ip-unauthorized",
+		[REASON_TIME_OF_DAY_OK] = "time-of-day-ok",
+		[REASON_TIME_OF_DAY_UNAUTHORIZED] = "time-of-day-unauthorized",
 		[REASON_USER_OK] = "user-ok",
 		[REASON_USER_UNAUTHENTICATED] = "user-unauthenticated",
 		[REASON_USER_UNAUTHORIZED] = "user-unauthorized",
+		[REASON_VALID_CLIENT_CERTIFICATE] = "valid-client-certificate",
 	};
 
-	return reason < REASON_COUNT ? names[reason] : "";
+	return names[reason];
+}
+
+int64_t policy_next_change(const struct policy *policy, int64_t now_unix)
+{
+	return INT64_MAX;
 }

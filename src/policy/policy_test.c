@@ -27,18 +27,18 @@ static const char *outcome_name(enum policy_outcome outcome)
 }
 
 /* "a,b": the names are sorted because the enum is. */
-static void format_reasons(uint32_t reasons, char *out, size_t size)
+static void format_reasons(uint64_t reasons, char *out, size_t size)
 {
 	size_t len = 0;
 
 	out[0] = '\0';
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		if (reasons & 1u << i)
+		if (reasons & policy_reason_bit(i))
 			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "," : "",
 						policy_reason_name(i));
 }
 
-static void assert_reasons(uint32_t reasons, const char *expected)
+static void assert_reasons(uint64_t reasons, const char *expected)
 {
 	char text[256];
 
@@ -75,7 +75,7 @@ static void read_session(const json_t *file, const json_t *vector, struct policy
 	input->email = vectors_str(session, "email");
 }
 
-static void assert_json_reasons(uint32_t reasons, const json_t *expected)
+static void assert_json_reasons(uint64_t reasons, const json_t *expected)
 {
 	char text[256] = "";
 	size_t len = 0;
@@ -98,7 +98,8 @@ static void check_vector(const json_t *file, const json_t *vector)
 	assert_non_null(config);
 	assert_int_equal(config->route_count, 1);
 
-	struct policy *policy = policy_new(&config->routes[0]);
+	struct policy *policy = policy_compile(&config->routes[0], POLICY_CERTIFICATE_FREE,
+					       &report);
 	struct policy_input input;
 	struct decision d;
 	config_free(config); /* a policy keeps what it needs */
@@ -143,11 +144,14 @@ static const struct str eng_and_ops[] = { { "eng", 3 }, { "ops", 3 } };
 #define ALICE                                                                                      \
 	{                                                                                          \
 		.has_session = true, .user_id = { "u1", 2 }, .email = { "alice@acme.test", 15 },   \
-		.groups = eng_and_ops, .group_count = 2                                            \
+		.groups = {                                                                        \
+			eng_and_ops,                                                               \
+			2                                                                          \
+		}                                                                                  \
 	}
 #define NO_POLICY                                                                                  \
 	{                                                                                          \
-		.allow_any_authenticated_user = false                                              \
+		.access = {.allow_any_authenticated_user = false }                                 \
 	}
 #define NAMELESS                                                                                   \
 	{                                                                                          \
@@ -161,7 +165,8 @@ static const struct str eng_and_ops[] = { { "eng", 3 }, { "ops", 3 } };
 static void check_cases(const struct eval_case *cases, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct policy *policy = policy_new(&cases[i].route);
+		struct policy *policy = policy_compile(&cases[i].route, POLICY_CERTIFICATE_FREE,
+						       NULL);
 		struct decision d;
 
 		print_message("%s\n", cases[i].name);
@@ -180,51 +185,53 @@ static void test_groups_and_merging(void **state)
 {
 	const struct eval_case cases[] = {
 		{ "group of the user",
-		  { .allowed_groups = LIST(STR("hr"), STR("ops")) },
+		  { .access = { .allowed_groups = LIST(STR("hr"), STR("ops")) } },
 		  ALICE,
 		  "allow",
 		  "groups-ok",
 		  "allowed_groups" },
 		{ "group of nobody",
-		  { .allowed_groups = LIST(STR("hr")) },
+		  { .access = { .allowed_groups = LIST(STR("hr")) } },
 		  ALICE,
 		  "deny",
 		  "groups-unauthorized",
 		  "" },
 		{ "groups compare whole",
-		  { .allowed_groups = LIST(STR("en"), STR("engine")) },
+		  { .access = { .allowed_groups = LIST(STR("en"), STR("engine")) } },
 		  ALICE,
 		  "deny",
 		  "groups-unauthorized",
 		  "" },
 		{ "groups compare by case",
-		  { .allowed_groups = LIST(STR("ENG")) },
+		  { .access = { .allowed_groups = LIST(STR("ENG")) } },
 		  ALICE,
 		  "deny",
 		  "groups-unauthorized",
 		  "" },
 		{ "group without session",
-		  { .allowed_groups = LIST(STR("eng")) },
-		  { .groups = eng_and_ops, .group_count = 2 },
+		  { .access = { .allowed_groups = LIST(STR("eng")) } },
+		  { .groups = { eng_and_ops, 2 } },
 		  "login",
 		  "user-unauthenticated",
 		  "" },
 		{ "first true setting is the rule",
-		  { .allowed_groups = LIST(STR("eng")), .allowed_users = LIST(STR("u1")) },
+		  { .access = { .allowed_groups = LIST(STR("eng")),
+				.allowed_users = LIST(STR("u1")) } },
 		  ALICE,
 		  "allow",
 		  "groups-ok,user-ok",
 		  "allowed_groups" },
 		{ "false members lose their reasons",
-		  { .allowed_groups = LIST(STR("hr")), .allowed_users = LIST(STR("u1")) },
+		  { .access = { .allowed_groups = LIST(STR("hr")),
+				.allowed_users = LIST(STR("u1")) } },
 		  ALICE,
 		  "allow",
 		  "user-ok",
 		  "allowed_users" },
 		{ "all false: all reasons",
-		  { .allowed_groups = LIST(STR("hr")),
-		    .allowed_users = LIST(STR("x")),
-		    .allowed_domains = LIST(STR("other.test")) },
+		  { .access = { .allowed_groups = LIST(STR("hr")),
+				.allowed_users = LIST(STR("x")),
+				.allowed_domains = LIST(STR("other.test")) } },
 		  ALICE,
 		  "deny",
 		  "domain-unauthorized,email-unauthorized,groups-unauthorized,user-unauthorized",
@@ -238,49 +245,50 @@ static void test_addresses_and_sessions(void **state)
 {
 	const struct eval_case cases[] = {
 		{ "e-mails compare by case",
-		  { .allowed_users = LIST(STR("Alice@acme.test")) },
+		  { .access = { .allowed_users = LIST(STR("Alice@acme.test")) } },
 		  ALICE,
 		  "deny",
 		  "email-unauthorized,user-unauthorized",
 		  "" },
 		{ "no sub-domains",
-		  { .allowed_domains = LIST(STR("test"), STR("mail.acme.test")) },
+		  { .access = { .allowed_domains = LIST(STR("test"), STR("mail.acme.test")) } },
 		  ALICE,
 		  "deny",
 		  "domain-unauthorized",
 		  "" },
 		{ "domain between first and second @",
-		  { .allowed_domains = LIST(STR("b.test")) },
+		  { .access = { .allowed_domains = LIST(STR("b.test")) } },
 		  TWO_AT,
 		  "allow",
 		  "domain-ok",
 		  "allowed_domains" },
 		{ "domain behind the second @ does not count",
-		  { .allowed_domains = LIST(STR("c.test")) },
+		  { .access = { .allowed_domains = LIST(STR("c.test")) } },
 		  TWO_AT,
 		  "deny",
 		  "domain-unauthorized",
 		  "" },
 		{ "session without user is not an authenticated user",
-		  { .allow_any_authenticated_user = true },
+		  { .access = { .allow_any_authenticated_user = true } },
 		  NAMELESS,
 		  "deny",
 		  "user-unauthorized",
 		  "" },
 		{ "an empty entry matches nobody",
-		  { .allowed_users = LIST(STR("")), .allowed_domains = LIST(STR("")) },
+		  { .access = { .allowed_users = LIST(STR("")),
+				.allowed_domains = LIST(STR("")) } },
 		  NAMELESS,
 		  "deny",
 		  "domain-unauthorized,email-unauthorized,user-unauthorized",
 		  "" },
 		{ "an empty entry does not let the anonymous in",
-		  { .allowed_users = LIST(STR("")) },
+		  { .access = { .allowed_users = LIST(STR("")) } },
 		  { 0 },
 		  "login",
 		  "user-unauthenticated",
 		  "" },
 		{ "public",
-		  { .allow_public_unauthenticated_access = true },
+		  { .access = { .allow_public_unauthenticated_access = true } },
 		  { 0 },
 		  "allow",
 		  "accept",

@@ -22,13 +22,13 @@
 
 /* The reasons of a mask as a list under why_true or why_false. */
 static void log_why(struct log_line *line, bool is_true, const char *why_true,
-		    const char *why_false, uint32_t reasons)
+		    const char *why_false, uint64_t reasons)
 {
 	struct str names[REASON_COUNT];
 	size_t count = 0;
 
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		if (reasons & (1u << i))
+		if (reasons & policy_reason_bit((enum policy_reason)i))
 			names[count++] = str_from(policy_reason_name(i));
 	log_str_list(line, is_true ? why_true : why_false, names, count);
 }

@@ -15,8 +15,7 @@ static struct policy_input gather_facts(const struct exchange *x)
 		.has_session = true,
 		.user_id = who->user_id,
 		.email = who->email,
-		.groups = who->groups,
-		.group_count = who->group_count,
+		.groups = { .items = who->groups, .count = who->group_count },
 	};
 }
 
@@ -26,13 +25,13 @@ static struct decision decide_endpoint(const struct exchange *x)
 	if (x->endpoint->access == ACCESS_LOGIN && !x->session)
 		return (struct decision){
 			.outcome = POLICY_LOGIN,
-			.allow_reasons = 1u << REASON_USER_UNAUTHENTICATED,
+			.allow_reasons = policy_reason_bit(REASON_USER_UNAUTHENTICATED),
 			.rule = "",
 		};
 	return (struct decision){
 		.outcome = POLICY_ALLOW,
 		.allow = true,
-		.allow_reasons = 1u << REASON_POMERIUM_ROUTE,
+		.allow_reasons = policy_reason_bit(REASON_POMERIUM_ROUTE),
 		.rule = "",
 	};
 }

@@ -154,7 +154,7 @@ static enum step refuse(struct exchange *x, const char *problem)
 	log_problem(x, problem, "token refused");
 	x->decision = (struct decision){
 		.outcome = POLICY_DENY,
-		.allow_reasons = 1u << REASON_USER_UNAUTHENTICATED,
+		.allow_reasons = policy_reason_bit(REASON_USER_UNAUTHENTICATED),
 		.rule = "",
 	};
 	audit_authorize(x);

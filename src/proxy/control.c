@@ -90,8 +90,7 @@ int control_start(struct control *c, struct err *e)
 		return -1;
 	c->fetcher = fetcher_new(
 		c->loop,
-		&(struct fetcher_options){
-			.extra_ca_pem = c->snapshot->config->certificate_authority_pem },
+		&(struct fetcher_options){ .extra_ca_pem = c->snapshot->config->tls.authority_pem },
 		e);
 	if (!c->fetcher)
 		return -1;

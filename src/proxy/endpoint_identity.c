@@ -79,8 +79,7 @@ enum step endpoint_jwt(struct exchange *x)
 
 	random_uuid(id);
 	facts = gather_facts(x, id);
-	if (!x->snapshot->config->assertion.has_endpoint ||
-	    assertion_write(x->snapshot->signing_keys, &facts, &text, NULL) < 0)
+	if (assertion_write(x->snapshot->signing_keys, &facts, &text, NULL) < 0)
 		return answer_none(x, &text);
 	return answer(x, &text, STR("application/jwt"));
 }

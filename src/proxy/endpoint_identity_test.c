@@ -73,9 +73,6 @@ static void test_jwt(void **state)
 	struct buf masked = BUF_INIT(FIXTURE_LINES_MAX);
 	struct buf payload;
 
-	get(f, "/.pomerium/jwt", token);
-	assert_int_equal(f->status, 404);
-	exchange_fixture_expect_body(f, "Not Found\n");
 	exchange_fixture_reload(f, SETTINGS);
 	get(f, "/.pomerium/jwt", token);
 	exchange_fixture_expect(f, 200, "content-type: application/jwt\n" HEADERS);
@@ -124,11 +121,28 @@ static void test_service_account(void **state)
 	session_unref(session);
 }
 
+/* Whoever asks, it does not even exist without its flag. */
+static void test_no_jwt_without_its_flag(void **state)
+{
+	struct exchange_fixture *f = *state;
+	char *token = exchange_fixture_log_in(f, "alice@example.com");
+
+	get(f, "/.pomerium/jwt", token);
+	assert_int_equal(f->status, 404);
+	get(f, "/.pomerium/jwt", "a.b.c");
+	assert_int_equal(f->status, 404);
+	exchange_fixture_send(f, STR("GET /.pomerium/jwt HTTP/1.1\r\nHost: redis.example.com\r\n"
+				     "Accept: text/html\r\n\r\n"));
+	assert_int_equal(f->status, 404);
+	mem_free_secret(token);
+}
+
 static void test_login_is_needed(void **state)
 {
 	static const char *const paths[] = { "/.pomerium/user", "/.pomerium/jwt" };
 	struct exchange_fixture *f = *state;
 
+	exchange_fixture_reload(f, SETTINGS);
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		get(f, paths[i], "a.b.c");
 		assert_int_equal(f->status, 401);
@@ -152,6 +166,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_user, exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_jwt, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_jwt_without_its_flag,
+						exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_service_account, exchange_fixture_set_up,
 						exchange_fixture_tear_down),

@@ -16,6 +16,7 @@ enum endpoint_access {
 enum endpoint_place {
 	PLACE_ANYWHERE,
 	PLACE_AUTHENTICATE, /* on the authenticate host only; on every host if none is configured */
+	PLACE_IF_JWT_FLAG, /* anywhere, with runtime_flags.pomerium_jwt_endpoint; else it does not exist */
 };
 
 struct endpoint {

@@ -69,6 +69,10 @@ static const struct row rows[] = {
 	/* Nothing there. */
 	{ "GET", OTHER, "/.pomerium/nothing", 404, NULL },
 	{ "GET", OTHER, "/.pomerium/api/v2/login", 404, NULL },
+	/* Without its flag, whoever asks and however. */
+	{ "GET", OTHER, "/.pomerium/jwt", 404, NULL },
+	{ "POST", ROUTE, "/.pomerium/jwt", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/jwt/", 404, NULL },
 	{ "GET", OTHER, "/.pomerium/%61pi/v1/login", 404, NULL },
 	{ "GET", OTHER, "/PING", 404, NULL },
 	{ "GET", OTHER, "/", 404, NULL },

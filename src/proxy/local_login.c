@@ -71,7 +71,7 @@ static void cancel_job(void *arg)
 static struct session *make_session(struct exchange *x, const struct local_user *user)
 {
 	int64_t now = clock_now_unix();
-	int64_t end = now + x->snapshot->config->cookie_expire_s;
+	int64_t end = now + x->snapshot->config->cookies.expire_s;
 	struct session_facts facts = {
 		.kind = SESSION_LOGIN,
 		.idp_id = str_from(x->snapshot->idps.global->id),

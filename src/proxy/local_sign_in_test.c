@@ -118,7 +118,7 @@ static void test_csrf_of_others(void **state)
 {
 	struct login_fixture *l = *state;
 
-	l->f.worker.snapshot->config->cookie_secret[0] ^= 1;
+	l->f.worker.snapshot->config->keys.cookie_secret[0] ^= 1;
 	expect_refused_form(l, &(struct login_form_fields){ .email = "alice@example.com",
 							    .password = FIXTURE_PASSWORD });
 }

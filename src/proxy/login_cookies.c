@@ -88,7 +88,7 @@ struct str login_cookie(struct exchange *x, enum login_cookie cookie, struct str
 	struct set_cookie c = attributes(x, cookie);
 
 	c.value = token;
-	c.expires_unix = clock_now_unix() + x->snapshot->config->cookie_expire_s;
+	c.expires_unix = clock_now_unix() + x->snapshot->config->cookies.expire_s;
 	return format(x, &c);
 }
 

@@ -24,7 +24,7 @@ struct callback {
 static struct session *make_session(struct exchange *x, const struct idp_call *call)
 {
 	int64_t now = clock_now_unix();
-	int64_t end = now + x->snapshot->config->cookie_expire_s;
+	int64_t end = now + x->snapshot->config->cookies.expire_s;
 
 	return session_new(&(struct session_facts){
 		.kind = SESSION_LOGIN,

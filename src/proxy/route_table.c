@@ -34,7 +34,7 @@ static void route_init(struct route *route, const struct config_route *config,
 {
 	route->config = config;
 	route->idp = idp_of_route(idps, config);
-	route->policy = policy_new(config);
+	route->policy = policy_compile(config, POLICY_CERTIFICATE_FREE, NULL);
 	atomic_init(&route->next_target, 0);
 	for (size_t i = 0; i < config->target_count; i++)
 		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight

@@ -93,7 +93,7 @@ static int load_snapshot(struct server *server, const char *path, struct err *e)
 
 	if (result == 0) {
 		server->control.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO),
-					      LOG_QUEUED, config->log_level);
+					      LOG_QUEUED, config->logs.level);
 		log_warnings(&report, server->control.log);
 	} else if (report.count > 0) {
 		show_errors(&report, path, e);
@@ -101,10 +101,10 @@ static int load_snapshot(struct server *server, const char *path, struct err *e)
 	report_done(&report);
 	if (result < 0)
 		return -1;
-	if (complete_secret(server->control.log, "shared_secret", &config->has_shared_secret,
-			    config->shared_secret, e) < 0 ||
-	    complete_secret(server->control.log, "cookie_secret", &config->has_cookie_secret,
-			    config->cookie_secret, e) < 0) {
+	if (complete_secret(server->control.log, "shared_secret", &config->keys.has_shared_secret,
+			    config->keys.shared_secret, e) < 0 ||
+	    complete_secret(server->control.log, "cookie_secret", &config->keys.has_cookie_secret,
+			    config->keys.cookie_secret, e) < 0) {
 		config_free(config);
 		return -1;
 	}
@@ -147,8 +147,8 @@ static int bind_workers(struct server *server, struct err *e)
 		.device_guard = server->device_guard,
 		.control = &server->control,
 	};
-	struct addr address = config->address;
-	size_t count = config->workers ? config->workers : count_processors();
+	struct addr address = config->listen.address;
+	size_t count = config->listen.workers ? config->listen.workers : count_processors();
 
 	if (addr_port(&address) != 0 && listener_check_free(&address, e) < 0)
 		return -1;

@@ -15,12 +15,12 @@ static int make_signing_keys(struct snapshot *s, struct err *e)
 static int make_users(struct snapshot *s, struct err *e)
 {
 	const struct config *config = s->config;
-	struct local_user *users = mem_alloc_array(config->user_count, sizeof(*users));
+	struct local_user *users = mem_alloc_array(config->users.count, sizeof(*users));
 	size_t bad = 0;
 	int result;
 
-	for (size_t i = 0; i < config->user_count; i++) {
-		const struct config_user *user = &config->users[i];
+	for (size_t i = 0; i < config->users.count; i++) {
+		const struct config_user *user = &config->users.items[i];
 
 		users[i] = (struct local_user){
 			.email = user->email,
@@ -32,7 +32,7 @@ static int make_users(struct snapshot *s, struct err *e)
 			.is_disabled = user->disabled,
 		};
 	}
-	result = local_users_new(users, config->user_count, &s->users, &bad, e);
+	result = local_users_new(users, config->users.count, &s->users, &bad, e);
 	mem_free(users);
 	return result < 0 ? err_wrap(e, "local user %zu", bad + 1) : 0;
 }
@@ -41,19 +41,19 @@ static int make_tls(struct snapshot *s, struct err *e)
 {
 	static const char *const alpn[] = { "http/1.1", NULL };
 	const struct config *config = s->config;
-	struct tls_key_pair *pairs = mem_alloc_array(config->key_pair_count, sizeof(*pairs));
+	struct tls_key_pair *pairs = mem_alloc_array(config->tls.key_pair_count, sizeof(*pairs));
 	int result;
 
-	for (size_t i = 0; i < config->key_pair_count; i++)
+	for (size_t i = 0; i < config->tls.key_pair_count; i++)
 		pairs[i] = (struct tls_key_pair){
-			.certificate_pem = config->key_pairs[i].certificate_pem,
-			.key_pem = config->key_pairs[i].key_pem,
-			.origin = config->key_pairs[i].origin,
+			.certificate_pem = config->tls.key_pairs[i].certificate_pem,
+			.key_pem = config->tls.key_pairs[i].key_pem,
+			.origin = config->tls.key_pairs[i].origin,
 		};
 	result = tls_config_new_server(
 		&(struct tls_server_options){
 			.pairs = pairs,
-			.pair_count = config->key_pair_count,
+			.pair_count = config->tls.key_pair_count,
 			.alpn = alpn,
 			.plain_http_reply = STR(
 				"HTTP/1.1 400 Bad Request\r\n"
@@ -101,8 +101,8 @@ int snapshot_new(struct config *config, struct snapshot **ret, struct err *e)
 
 	s->ref = REF_INIT;
 	s->config = config;
-	s->shared_key = str_of(config->shared_secret, sizeof(config->shared_secret));
-	s->cookie_key = str_of(config->cookie_secret, sizeof(config->cookie_secret));
+	s->shared_key = str_of(config->keys.shared_secret, sizeof(config->keys.shared_secret));
+	s->cookie_key = str_of(config->keys.cookie_secret, sizeof(config->keys.cookie_secret));
 	idp_table_init(&s->idps, config);
 	find_authenticate_authority(s);
 	route_table_init(&s->routes, config, &s->idps);

@@ -30,8 +30,8 @@ static void check_routes(const struct config *config)
 			assert(route->targets[n].host.len > 0 && route->targets[n].port > 0);
 			assert(route->targets[n].is_weighted == (route->targets[n].weight > 0));
 		}
-		assert(!route->allow_public_unauthenticated_access ||
-		       !route->allow_any_authenticated_user);
+		assert(!route->access.allow_public_unauthenticated_access ||
+		       !route->access.allow_any_authenticated_user);
 		assert((route->idp.bearer == CONFIG_BEARER_JWT) == (route->idp.issuer_count > 0));
 		for (size_t n = 0; n < route->idp.issuer_count; n++)
 			assert(route->idp.issuers[n]->issuer.len > 0);
@@ -71,7 +71,7 @@ static void check(struct str text, const char *name)
 	for (size_t i = 0; i < report.count; i++)
 		assert(report.problems[i].text[0]);
 	if (config) {
-		assert(config->cookie_expire_s > 0 && config->workers <= CONFIG_WORKERS_MAX);
+		assert(config->cookies.expire_s > 0 && config->listen.workers <= CONFIG_WORKERS_MAX);
 		check_routes(config);
 		check_login(config);
 	}

@@ -5,10 +5,9 @@
 #include "config/schema.h"
 
 #include "base/arena.h"
+#include "base/distance.h"
 
-#define SUGGESTION_DISTANCE_MAX 2
-#define SUGGESTION_KEY_MAX      63
-#define RECORDS_MAX             100000
+#define RECORDS_MAX 100000
 
 const struct setting *schema_find(const struct schema *schema, struct str key)
 {
@@ -18,45 +17,16 @@ const struct setting *schema_find(const struct schema *schema, struct str key)
 	return NULL;
 }
 
-static size_t min_of(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance, one row at a time. */
-static size_t edit_distance(struct str a, struct str b)
-{
-	size_t row[SUGGESTION_KEY_MAX + 1];
-
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t change = diagonal + (a.at[i - 1] != b.at[j - 1]);
-
-			diagonal = row[j];
-			row[j] = min_of(change, min_of(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[b.len];
-}
-
 const char *schema_suggest(const struct schema *schema, struct str key)
 {
 	const char *best = NULL;
-	size_t best_distance = SUGGESTION_DISTANCE_MAX + 1;
+	size_t best_distance = DISTANCE_SUGGESTED_MAX + 1;
 
-	if (key.len < 3 || key.len > SUGGESTION_KEY_MAX)
+	if (key.len < 3)
 		return NULL;
 	for (size_t i = 0; i < schema->count; i++) {
-		struct str candidate = str_from(schema->settings[i].key);
+		size_t distance = str_distance(key, str_from(schema->settings[i].key));
 
-		if (candidate.len > SUGGESTION_KEY_MAX)
-			continue;
-		size_t distance = edit_distance(key, candidate);
 		if (distance >= best_distance)
 			continue;
 		best_distance = distance;

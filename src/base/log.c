@@ -26,7 +26,7 @@
 struct log {
 	struct log_queue *queue; /* NULL: lines are written by the caller */
 	enum log_form form;
-	enum log_level level;
+	atomic_int level;     /* enum log_level */
 	pthread_mutex_t lock; /* one writer at a time, without a queue */
 	struct log_sink sink;
 	atomic_uint_fast64_t dropped;
@@ -55,7 +55,7 @@ struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_lev
 	struct log *log = mem_alloc(sizeof(*log));
 
 	log->form = form;
-	log->level = level;
+	atomic_init(&log->level, (int)level);
 	(void)pthread_mutex_init(&log->lock, NULL); /* cannot fail on Linux */
 	log_sink_init(&log->sink, fd);
 	if (mode == LOG_QUEUED)
@@ -95,7 +95,13 @@ const char *log_level_name(enum log_level level)
 
 bool log_is_enabled(const struct log *log, enum log_level level)
 {
-	return log && level < LOG_OFF && level >= log->level;
+	return log && level < LOG_OFF &&
+	       (int)level >= atomic_load_explicit(&log->level, memory_order_relaxed);
+}
+
+void log_set_level(struct log *log, enum log_level level)
+{
+	atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
 }
 
 enum log_form log_form_for(int fd)

@@ -53,6 +53,9 @@ bool log_level_parse(struct str text, enum log_level *ret);
 const char *log_level_name(enum log_level level);
 bool log_is_enabled(const struct log *log, enum log_level level);
 
+/* From any thread. */
+void log_set_level(struct log *log, enum log_level level);
+
 /* LOG_CONSOLE when fd is a terminal; LOG_FORMAT=console|json in the environment decides explicitly.
  */
 enum log_form log_form_for(int fd);

@@ -1,22 +1,47 @@
 #include "proxy/authorize.h"
 
+#include "base/clock.h"
 #include "proxy/audit.h"
 #include "proxy/endpoints.h"
 #include "proxy/respond.h"
 
-static struct policy_input gather_facts(const struct exchange *x)
+/* The values of a claim; what type each had when it came is not known any more. */
+static bool find_claim(const void *who, struct str name, size_t index, struct policy_value *ret)
 {
-	const struct identity *who;
+	const struct identity *identity = who;
+	const struct claim *claim = claims_find(&identity->claims, name);
 
-	if (!x->session)
-		return (struct policy_input){ .has_session = false };
-	who = x->session->who;
-	return (struct policy_input){
-		.has_session = true,
-		.user_id = who->user_id,
-		.email = who->email,
-		.groups = { .items = who->groups, .count = who->group_count },
+	if (!claim || index >= claim->value_count)
+		return false;
+	*ret = (struct policy_value){
+		.kind = POLICY_VALUE_UNTYPED,
+		.text = claim->values[index],
 	};
+	return true;
+}
+
+void authorize_decide(const struct exchange *x, struct decision *ret)
+{
+	struct policy_input input = {
+		.method = x->facts.method,
+		.host = x->facts.authority,
+		.path = x->facts.path,
+		.ip = x->peer,
+		.now_unix = clock_now_unix(),
+	};
+
+	if (x->session) {
+		const struct identity *who = x->session->who;
+
+		input.has_session = true;
+		input.user_id = who->user_id;
+		input.email = who->email;
+		input.groups = (struct config_list){ .items = who->groups,
+						     .count = who->group_count };
+		input.claim = find_claim;
+		input.who = who;
+	}
+	policy_eval(x->route->policy, &input, ret);
 }
 
 /* Our own URLs are not subject to a route's policy (policy-language.md 3.4). */
@@ -38,13 +63,10 @@ static struct decision decide_endpoint(const struct exchange *x)
 
 enum step stage_authorize(struct exchange *x)
 {
-	if (x->endpoint) {
+	if (x->endpoint)
 		x->decision = decide_endpoint(x);
-	} else {
-		const struct policy_input facts = gather_facts(x);
-
-		policy_eval(x->route->policy, &facts, &x->decision);
-	}
+	else
+		authorize_decide(x, &x->decision);
 	audit_authorize(x);
 
 	switch (x->decision.outcome) {

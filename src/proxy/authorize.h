@@ -1,9 +1,15 @@
 #pragma once
 
 /*
- * authorize.h - stage: is it allowed? (policy-language.md 3)
+ * authorize.h - stage: may this session do that? (policy-language.md 3)
  */
 
 #include "proxy/exchange.h"
+
+/*
+ * What the policy of x->route says of x as things are now: its session, its certificate, the time. For tunnels; changes
+ * nothing, so that an open one can be asked again (recheck.h).
+ */
+void authorize_decide(const struct exchange *x, struct decision *ret);
 
 enum step stage_authorize(struct exchange *x);

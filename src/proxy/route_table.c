@@ -30,16 +30,21 @@ static void make_id(struct route *route)
 }
 
 static void route_init(struct route *route, const struct config_route *config,
-		       const struct idp_table *idps)
+		       const struct idp_table *idps, const struct route_table *previous,
+		       struct report *report)
 {
+	const struct route *before;
+
 	route->config = config;
 	route->idp = idp_of_route(idps, config);
-	route->policy = policy_compile(config, POLICY_CERTIFICATE_FREE, NULL);
-	atomic_init(&route->next_target, 0);
+	route->policy = policy_compile(config, POLICY_CERTIFICATE_FREE, report);
 	for (size_t i = 0; i < config->target_count; i++)
 		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight
 								      : 1;
 	make_id(route);
+	before = previous ? route_table_find_id(previous, str_from(route->id)) : NULL;
+	route->state = before ? route_state_ref(before->state)
+			      : route_state_new(route->id, config->target_count);
 }
 
 /* The configuration has been checked: there is an authority behind the scheme. */
@@ -64,14 +69,17 @@ static void add_host(struct route_table *t, struct route *route)
 }
 
 void route_table_init(struct route_table *t, const struct config *config,
-		      const struct idp_table *idps)
+		      const struct idp_table *idps, const struct route_table *previous,
+		      struct report *report)
 {
+	map_init(&t->by_id);
 	map_init(&t->by_name);
 	map_init(&t->by_host);
 	t->routes = mem_alloc_array(config->route_count, sizeof(*t->routes));
 	t->count = config->route_count;
 	for (size_t i = 0; i < t->count; i++) {
-		route_init(&t->routes[i], &config->routes[i], idps);
+		route_init(&t->routes[i], &config->routes[i], idps, previous, report);
+		(void)map_put(&t->by_id, str_from(t->routes[i].id), &t->routes[i]); /* unique */
 		add_host(t, &t->routes[i]);
 		for (size_t k = 0; k < config->routes[i].name_count; k++) {
 			_cleanup_(mem_freep) char *name = str_copy_lower(
@@ -91,10 +99,13 @@ static bool free_host(void *arg, struct str key, void *value)
 
 void route_table_done(struct route_table *t)
 {
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; i < t->count; i++) {
 		policy_free(t->routes[i].policy);
+		route_state_unref(t->routes[i].state);
+	}
 	mem_free(TAKE(t->routes));
 	t->count = 0;
+	map_done(&t->by_id);
 	map_done(&t->by_name);
 	map_visit(&t->by_host, free_host, NULL);
 	map_done(&t->by_host);
@@ -118,6 +129,11 @@ struct route *route_table_find(const struct route_table *t, const struct authori
 	return route ? route : map_get(&t->by_name, str_of(name, host_len));
 }
 
+struct route *route_table_find_id(const struct route_table *t, struct str id)
+{
+	return map_get(&t->by_id, id);
+}
+
 const struct route_host *route_table_find_host(const struct route_table *t, struct str host)
 {
 	_cleanup_(mem_freep) char *lower = str_copy_lower(host);
@@ -127,7 +143,8 @@ const struct route_host *route_table_find_host(const struct route_table *t, stru
 
 const struct config_target *route_next_target(struct route *route)
 {
-	unsigned turn = atomic_fetch_add_explicit(&route->next_target, 1, memory_order_relaxed);
+	unsigned turn = atomic_fetch_add_explicit(&route->state->next_target, 1,
+						  memory_order_relaxed);
 	unsigned left = turn % route->total_weight;
 
 	for (size_t i = 0;; i++) {

@@ -10,16 +10,15 @@
  * name in the path is only what a CONNECT asks for, and may be somebody else's in the DNS.
  */
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/map.h"
 #include "base/url.h"
 #include "config/config.h"
+#include "config/report.h"
 #include "policy/policy.h"
-
-#define ROUTE_ID_LEN 16
+#include "proxy/route_state.h"
 
 struct idp;
 struct idp_table;
@@ -29,7 +28,8 @@ struct route {
 	struct policy *policy;
 	const struct idp *idp;     /* who knows its users; of the same snapshot */
 	char id[ROUTE_ID_LEN + 1]; /* stable: depends on from and to only */
-	atomic_uint next_target;   /* the one thing that changes: weighted round robin */
+	struct route_state
+		*state; /* referenced; shared with the route of this id in other snapshots */
 	unsigned total_weight;
 };
 
@@ -43,14 +43,23 @@ struct route_table {
 	size_t count;
 	struct map by_name; /* "host:port" or "host", lower case */
 	struct map by_host; /* struct route_host by host without port, lower case */
+	struct map by_id;
 };
 
+/*
+ * Compiles everything: mistakes in policies go to the report. previous: the table in force, or NULL; routes of the same
+ * id take over their state.
+ */
 void route_table_init(struct route_table *t, const struct config *config,
-		      const struct idp_table *idps);
+		      const struct idp_table *idps, const struct route_table *previous,
+		      struct report *report);
 void route_table_done(struct route_table *t);
 
 /* target: a valid CONNECT target. NULL if no route has that name. */
 struct route *route_table_find(const struct route_table *t, const struct authority *target);
+
+/* NULL if there is none of that id. */
+struct route *route_table_find_id(const struct route_table *t, struct str id);
 
 /* NULL if the gateway is not reached under that host name. */
 const struct route_host *route_table_find_host(const struct route_table *t, struct str host);

@@ -61,7 +61,7 @@ static void test_hosts(void **state)
 	struct route_table table;
 
 	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps);
+	route_table_init(&table, config, &idps, NULL, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if ((route_table_find_host(&table, str_from(rows[i].host)) != NULL) !=
 		    rows[i].is_ours)
@@ -96,7 +96,7 @@ static void test_lookup(void **state)
 	struct route_table table;
 
 	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps);
+	route_table_init(&table, config, &idps, NULL, NULL);
 	assert_int_equal(table.count, 11);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct authority target;
@@ -128,7 +128,7 @@ static void test_long_names(void **state)
 	memcpy(text + 994, ":12345", 6);
 	target.text = str_of(text, sizeof(text));
 	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps);
+	route_table_init(&table, config, &idps, NULL, NULL);
 	assert_null(route_table_find(&table, &target));
 	target.text = str_of(text + sizeof(text) - (HOST_NAME_MAX_LEN + 6), HOST_NAME_MAX_LEN + 6);
 	assert_null(route_table_find(&table, &target));
@@ -166,7 +166,7 @@ static void test_ids(void **state)
 		struct route_table table;
 
 		idp_table_init(&idps, config);
-		route_table_init(&table, config, &idps);
+		route_table_init(&table, config, &idps, NULL, NULL);
 		memcpy(ids[i], table.routes[places[i]].id, sizeof(ids[i]));
 		assert_int_equal(strspn(ids[i], "0123456789abcdef"), ROUTE_ID_LEN);
 		assert_int_equal(strlen(ids[i]), ROUTE_ID_LEN);
@@ -193,11 +193,11 @@ static void check_turns(const char *to, const char *order)
 			 to, '\0');
 	config = load((const char *)text.data);
 	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps);
+	route_table_init(&table, config, &idps, NULL, NULL);
 	for (const char *at = order; *at; at++)
 		assert_int_equal(route_next_target(&table.routes[0])->host.at[0], *at);
 	/* The counter of turns wraps without harm. */
-	atomic_store(&table.routes[0].next_target, UINT_MAX);
+	atomic_store(&table.routes[0].state->next_target, UINT_MAX);
 	(void)route_next_target(&table.routes[0]);
 	assert_int_equal(route_next_target(&table.routes[0])->host.at[0], order[0]);
 	route_table_done(&table);
@@ -223,7 +223,7 @@ static void test_empty(void **state)
 
 	assert_int_equal(authority_parse_connect(STR("a.example:1"), &target, NULL), 0);
 	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps);
+	route_table_init(&table, config, &idps, NULL, NULL);
 	assert_null(route_table_find(&table, &target));
 	route_table_done(&table);
 	idp_table_done(&idps);

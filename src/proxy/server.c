@@ -14,6 +14,7 @@
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/signals.h"
+#include "proxy/configuration.h"
 #include "proxy/control.h"
 #include "proxy/device_guard.h"
 #include "proxy/snapshot.h"
@@ -33,82 +34,22 @@ static void say(const char *text)
 		      text); /* nowhere to report a failure of standard error */
 }
 
-/* Every problem of the configuration that is refused, for whoever started us; one alone is the reason itself. */
-static void show_errors(const struct report *report, const char *path, struct err *e)
+static int load_snapshot(struct server *server, const char *path)
 {
-	if (report->count == 1) {
-		(void)err_set(e, ERR_CONFIG, "%s", report->problems[0].text);
-		return;
-	}
-	for (size_t i = 0; i < report->count; i++) {
-		const struct report_problem *problem = &report->problems[i];
-
-		(void)fprintf(stderr, "pomerium: %s%s\n",
-			      problem->severity == REPORT_WARNING ? "warning: " : "",
-			      problem->text);
-	}
-	(void)err_set(e, ERR_CONFIG, "configuration rejected: %zu error%s in %s",
-		      report->error_count, report->error_count == 1 ? "" : "s", path);
-}
-
-static void log_warnings(const struct report *report, struct log *log)
-{
-	for (size_t i = 0; i < report->count; i++) {
-		struct err e = { 0 };
-
-		(void)err_set(&e, ERR_CONFIG, "%s", report->problems[i].text);
-		log_error(log, LOG_WARN, "config", "configuration", &e);
-	}
-}
-
-/* extensions.md 1: created once and kept, not made up anew at every start. */
-static int complete_secret(struct log *log, const char *name, bool *has_secret, uint8_t *secret,
-			   struct err *e)
-{
-	struct log_line line;
-	struct buf path = BUF_INIT(4096);
-	bool is_created;
-
-	if (*has_secret)
-		return 0;
-	if (state_dir_secret(name, secret, &is_created, e) < 0)
-		return err_wrap(e, "%s is not set, and keeping one failed", name);
-	*has_secret = true;
-	(void)state_dir_path(&path, NULL);
-	log_begin(log, &line, LOG_WARN, "config");
-	log_cstr(&line, "setting", name);
-	log_str(&line, "state-directory", buf_view(&path));
-	log_end(&line, is_created
-			       ? "secret is not set: one was made and kept in the state directory"
-			       : "secret is not set: the one in the state directory is used");
-	buf_done(&path);
-	return 0;
-}
-
-static int load_snapshot(struct server *server, const char *path, struct err *e)
-{
+	struct control *control = &server->control;
 	struct report report = { 0 };
-	struct config *config = NULL;
-	int result = config_load(path, &config, &report, e);
 
-	if (result == 0) {
-		server->control.log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO),
-					      LOG_QUEUED, config->logs.level);
-		log_warnings(&report, server->control.log);
-	} else if (report.count > 0) {
-		show_errors(&report, path, e);
+	control->log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED, LOG_INFO);
+	control->snapshot = configuration_load(&(struct config_source){ .path = path }, NULL,
+					       control->log, &report);
+	if (control->snapshot) {
+		log_set_level(control->log, control->snapshot->config->logs.level);
+		configuration_log_warnings(&report, control->log);
+	} else {
+		configuration_show(&report, path);
 	}
 	report_done(&report);
-	if (result < 0)
-		return -1;
-	if (complete_secret(server->control.log, "shared_secret", &config->keys.has_shared_secret,
-			    config->keys.shared_secret, e) < 0 ||
-	    complete_secret(server->control.log, "cookie_secret", &config->keys.has_cookie_secret,
-			    config->keys.cookie_secret, e) < 0) {
-		config_free(config);
-		return -1;
-	}
-	return snapshot_new(config, &server->control.snapshot, e);
+	return control->snapshot ? 0 : -1;
 }
 
 /* Every tunnel needs two descriptors: take what the system allows. */
@@ -203,7 +144,7 @@ static int server_start(struct server *server, const struct server_options *opti
 	struct log_line line;
 
 	forbid_core_files();
-	if (load_snapshot(server, options->config_path, e) < 0)
+	if (load_snapshot(server, options->config_path) < 0)
 		return -1;
 	log_begin(server->control.log, &line, LOG_INFO, NULL);
 	log_cstr(&line, "version", POMERIUM_VERSION);
@@ -247,7 +188,7 @@ int server_run(const struct server_options *options)
 	if (result == 0)
 		loop_run(server.control.loop);
 	server_done(&server);
-	if (result < 0)
+	if (result < 0 && e.text[0]) /* problems of the configuration were told already */
 		say(e.text);
 	return result < 0 ? 1 : 0;
 }

@@ -95,8 +95,20 @@ static void snapshot_free(struct snapshot *s)
 	mem_free(s);
 }
 
-int snapshot_new(struct config *config, struct snapshot **ret, struct err *e)
+/* What has no place in the file by itself. */
+static void report_failure(struct report *report, const struct err *e)
 {
+	report_add(report, REPORT_ERROR, (struct position){ 0 }, "%s", e->text);
+}
+
+struct snapshot *snapshot_new(struct config *config, const struct snapshot *previous,
+			      struct report *report)
+{
+	static int (*const parts[])(struct snapshot * s, struct err * e) = {
+		make_users,
+		make_signing_keys,
+		make_tls,
+	};
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
 	s->ref = REF_INIT;
@@ -105,13 +117,18 @@ int snapshot_new(struct config *config, struct snapshot **ret, struct err *e)
 	s->cookie_key = str_of(config->keys.cookie_secret, sizeof(config->keys.cookie_secret));
 	idp_table_init(&s->idps, config);
 	find_authenticate_authority(s);
-	route_table_init(&s->routes, config, &s->idps);
-	if (make_users(s, e) < 0 || make_signing_keys(s, e) < 0 || make_tls(s, e) < 0) {
-		snapshot_free(s);
-		return -1;
+	route_table_init(&s->routes, config, &s->idps, previous ? &previous->routes : NULL, report);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		struct err e = { 0 };
+
+		if (parts[i](s, &e) < 0)
+			report_failure(report, &e);
 	}
-	*ret = s;
-	return 0;
+	if (report->error_count) {
+		snapshot_free(s);
+		return NULL;
+	}
+	return s;
 }
 
 struct snapshot *snapshot_ref(struct snapshot *s)

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/url.h"
 #include "config/config.h"
+#include "config/report.h"
 #include "identity/local_users.h"
 #include "jose/signing_key.h"
 #include "proxy/idp.h"
@@ -32,7 +33,12 @@ struct snapshot {
 	struct str authenticate_authority;
 };
 
-/* Takes the config, whose secrets must be there; on failure it is freed. */
-int snapshot_new(struct config *config, struct snapshot **ret, struct err *e);
+/*
+ * Takes the config, whose secrets must be there. Mistakes that only show when a part is made (policies, key pairs,
+ * CAs) go to the report, all of them; if there is an error, also one that was there before, the result is NULL and the
+ * config is freed. previous: the snapshot in force, or NULL.
+ */
+struct snapshot *snapshot_new(struct config *config, const struct snapshot *previous,
+			      struct report *report);
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s); /* NULL is ignored */

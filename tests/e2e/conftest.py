@@ -73,10 +73,10 @@ class GatewayFactory:
         config.update(settings)
         return {key: value for key, value in config.items() if value is not None}
 
-    def __call__(self, *routes, users=EVERYBODY, descriptors=None, **settings):
+    def __call__(self, *routes, users=EVERYBODY, descriptors=None, env=None, **settings):
         path = self.directory / f"pomerium{len(self.started)}.yaml"
         write_config(path, self.config(list(routes), users, **settings))
-        gateway = Gateway(path, self.authority.ca, descriptors)
+        gateway = Gateway(path, self.authority.ca, descriptors, env)
         self.started.append(gateway)
         return gateway
 

@@ -150,8 +150,9 @@ static void play_init(struct play *p)
 
 	*p = (struct play){ .token = BUF_INIT(JWS_MAX), .received = BUF_INIT(TEXT_MAX) };
 	assert(config_parse(STR(settings), "fuzz.yaml", &config, &report, NULL) == 0);
+	w->snapshot = snapshot_new(config, NULL, &report);
+	assert(w->snapshot);
 	report_done(&report);
-	assert(snapshot_new(config, &w->snapshot, NULL) == 0);
 	p->log_fd = memfd_create("log", MFD_CLOEXEC);
 	w->shared.log = log_new(p->log_fd, LOG_JSON, LOG_DIRECT, LOG_DEBUG);
 	assert(store_open(&(struct store_options){ .type = STORE_MEMORY,

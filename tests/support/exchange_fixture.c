@@ -65,10 +65,11 @@ static struct snapshot *make_snapshot(const char *settings)
 		fail_msg("%s", e.text);
 	if (report.count > 0)
 		fail_msg("%s", report.problems[0].text);
+	snapshot = snapshot_new(config, NULL, &report);
+	if (!snapshot)
+		fail_msg("%s", report.problems[0].text);
 	report_done(&report);
 	buf_done_secret(&text);
-	if (snapshot_new(config, &snapshot, &e) < 0)
-		fail_msg("%s", e.text);
 	return snapshot;
 }
 

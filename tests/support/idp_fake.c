@@ -264,9 +264,11 @@ static void make_snapshot(struct idp_fake *i, const char *settings)
 	struct err e = { 0 };
 
 	write_config(i, settings, &text);
-	if (config_parse(buf_view(&text), "c.yaml", &config, &report, &e) < 0 ||
-	    snapshot_new(config, &i->snapshot, &e) < 0)
+	if (config_parse(buf_view(&text), "c.yaml", &config, &report, &e) < 0)
 		fail_msg("%s", e.text);
+	i->snapshot = snapshot_new(config, NULL, &report);
+	if (!i->snapshot)
+		fail_msg("%s", report.problems[0].text);
 	report_done(&report);
 	buf_done_secret(&text);
 }

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from lib.gateway import DOMAIN
 from lib.login import Browser, sign_in_url
 from lib.net import free_port, is_listening
-from lib.process import Process, eventually
+from lib.process import Process, environment, eventually
 from lib.users import ALICE, DEMO, MALLORY
 
 PROGRAM = Path(__file__).parent.parent / "idp" / "provider.js"
@@ -42,9 +42,10 @@ def client(places, client_id=CLIENT_ID, secret=CLIENT_SECRET, algorithm="ES256",
 class OidcProvider(Process):
     """Once started it can be killed and started again: it keeps its port, its keys and its grants."""
 
-    def __init__(self, directory, certificate, clients, accounts=None, name=HOST, **settings):
+    def __init__(self, directory, certificate, clients, accounts=None, name=HOST, env=None, **settings):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
+        self.env = {**environment(), **(env or {})}
         self.port = free_port()
         self.control_port = free_port()
         self.issuer = f"https://{name}:{self.port}"
@@ -58,7 +59,7 @@ class OidcProvider(Process):
         self.start()
 
     def start(self):
-        super().__init__("provider", self.directory, ["node", PROGRAM, self.config_path])
+        super().__init__("provider", self.directory, ["node", PROGRAM, self.config_path], env=self.env)
         eventually(self._is_ready, lambda: f"the provider starts: {self.stdout_text()}{self.stderr_text()}", 30)
 
     def _is_ready(self):

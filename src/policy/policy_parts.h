@@ -1,0 +1,195 @@
+#pragma once
+
+/*
+ * policy_parts.h - the compiled form of a policy
+ *
+ * Private to the module. Rules have operators, operators have members; a member is one criterion with its operand. All of
+ * it, texts included, is in the policy's arena and never changes.
+ */
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "config/yaml.h"
+#include "policy/policy.h"
+#include "policy/time_zone.h"
+
+#define POLICY_PATH_MAX 512
+#define POLICY_TEXT_MAX 200 /* of an operand, for explanations */
+
+/* ---- matchers: policy_match.c ---- */
+
+enum match_op {
+	MATCH_IS,
+	MATCH_NOT,
+	MATCH_IN,
+	MATCH_NOT_IN,
+	MATCH_STARTS_WITH,
+	MATCH_ENDS_WITH,
+	MATCH_CONTAINS,
+	MATCH_HAS,
+	MATCH_EXCLUDE,
+};
+
+/* Texts first, in byte order, so that a long list is searched quickly. */
+struct match_set {
+	const struct policy_value *items;
+	size_t count;
+	size_t text_count;
+};
+
+struct match_test {
+	enum match_op op;
+	struct match_set operands; /* null, lists and mappings equal nothing and are left out */
+};
+
+/* All tests must hold. */
+struct matcher {
+	const struct match_test *tests;
+	size_t count;
+};
+
+/* Writes the index-th value and returns true, or returns false. */
+typedef bool (*match_value_at)(const void *arg, size_t index, struct policy_value *ret);
+
+bool match_text(const struct matcher *m, struct str text);
+bool match_list(const struct matcher *m, match_value_at value_at, const void *arg);
+
+/* Each test may be satisfied by another of the texts (policy-language.md 9). */
+bool match_any_text(const struct matcher *m, const struct config_list *texts);
+
+bool match_set_has(const struct match_set *set, const struct policy_value *value);
+
+/* ---- criteria: policy_criteria.c ---- */
+
+struct claim_test {
+	struct str name; /* as written */
+	struct str name_lower;
+	struct matcher values;
+};
+
+/* In the form of IPv6; IPv4 is ::ffff:0:0/96. */
+struct ip_range {
+	uint8_t bytes[16];
+	unsigned bits;
+};
+
+struct ip_ranges {
+	const struct ip_range *items;
+	size_t count;
+};
+
+/* Sets and matchers that are not given are empty, and is_given says so. */
+struct certificate_test {
+	bool has_fingerprints;
+	bool has_spki_hashes;
+	struct match_set fingerprints; /* 64 lower-case hex digits */
+	struct match_set spki_hashes;
+	struct matcher emails; /* no tests: not given, or holds anyway but wants one */
+	struct matcher dns_names;
+	struct matcher uris;
+	bool wants_email;
+	bool wants_dns_name;
+	bool wants_uri;
+};
+
+/* after <= now < before */
+struct date_range {
+	int64_t after_unix;  /* INT64_MIN: any */
+	int64_t before_unix; /* INT64_MAX: any */
+};
+
+struct week_days {
+	const struct time_zone *zone;
+	unsigned mask; /* bit 0: Sunday */
+};
+
+/* Seconds of the local day. Wraps around midnight if after is behind before. */
+struct day_range {
+	const struct time_zone *zone;
+	int32_t after_s;
+	int32_t before_s;
+};
+
+struct criterion;
+
+struct member {
+	const struct criterion *criterion;
+	struct position at; /* line 0: from a legacy field */
+	struct str text;    /* the operand, as it would be written */
+	union {
+		struct matcher matcher;
+		struct claim_test claim;
+		struct ip_ranges ip;
+		struct certificate_test certificate;
+		struct date_range date;
+		struct week_days days;
+		struct day_range day;
+	};
+};
+
+struct verdict {
+	bool holds;
+	uint64_t reasons;
+};
+
+struct verdict member_judge(const struct member *m, const struct policy_input *input);
+
+/* INT64_MAX: never */
+int64_t member_next_change(const struct member *m, int64_t now_unix);
+
+const char *member_name(const struct member *m);
+
+/* ---- rules: policy_eval.c ---- */
+
+enum rule_operator { OPERATOR_AND, OPERATOR_OR, OPERATOR_NOT, OPERATOR_NOR };
+
+struct group {
+	enum rule_operator operator;
+	struct position at;
+	const struct member *members; /* at least one: an empty list contributes nothing */
+	size_t count;
+};
+
+struct rule {
+	const char *name; /* "policy[1].allow", "allowed_users" */
+	struct position at;
+	bool is_deny;
+	const struct group *groups;
+	size_t count;
+};
+
+struct policy {
+	struct arena arena;
+	struct time_zones zones;
+	const struct rule *rules; /* legacy fields, rules of the policy, certificates */
+	size_t count;
+	bool has_time; /* some member looks at the clock */
+};
+
+const char *operator_name(enum rule_operator operator);
+
+struct verdict group_judge(const struct group *g, const struct policy_input *input);
+struct verdict rule_judge(const struct rule *r, const struct policy_input *input);
+
+/* ---- reading: policy_read.c ---- */
+
+/* Where reading stands. A mistake is reported and counted, and reading goes on, so that all of them are found. */
+struct reader {
+	struct policy *policy;
+	struct report *report;
+	struct buf path; /* "routes[2].policy[0].allow.and[1].email" */
+	size_t member_count;
+	size_t mistake_count;
+};
+
+/* "<path>: <sentence>" */
+void reader_error(struct reader *r, struct position at, const char *format, ...) PRINTF_LIKE(3, 4);
+void reader_warning(struct reader *r, struct position at, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+/* Lengthens the path; returns what reader_leave() needs to shorten it again. */
+size_t reader_enter(struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
+void reader_leave(struct reader *r, size_t mark);
+
+/* Reads {name: operand} as a member. -1: reported. */
+int member_read(struct reader *r, const struct yaml_node *node, struct member *ret);

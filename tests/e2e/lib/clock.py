@@ -1,0 +1,34 @@
+"""A clock that programs run by and that a test drives, over hours in seconds."""
+
+import os
+import re
+import subprocess
+
+from lib.process import BUILD
+
+LIBRARY = BUILD / "tests" / "support" / "libclock_preload.so"
+
+
+def _sanitizer(program):
+    """The sanitizer's library, if the program was linked with it: it has to be loaded before any other."""
+    listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"=> (\S*/libasan\.so\S*)", listing)
+
+
+class Clock:
+    def __init__(self, directory):
+        assert LIBRARY.exists(), f"{LIBRARY} is not built: make asan"
+        self.path = directory / "clock"
+        self.ahead = 0
+        self.advance(0)
+
+    def env(self, program):
+        """What to start a program with."""
+        return {"LD_PRELOAD": " ".join([*_sanitizer(program), str(LIBRARY)]), "CLOCK_PRELOAD_FILE": str(self.path)}
+
+    def advance(self, seconds):
+        """Whoever reads the clock meanwhile finds the old time or the new one."""
+        self.ahead += seconds
+        beside = self.path.with_suffix(".new")
+        beside.write_text(f"{self.ahead}\n")
+        os.replace(beside, self.path)

@@ -22,9 +22,10 @@ class Clock:
         self.ahead = 0
         self.advance(0)
 
-    def env(self, program):
-        """What to start a program with."""
-        return {"LD_PRELOAD": " ".join([*_sanitizer(program), str(LIBRARY)]), "CLOCK_PRELOAD_FILE": str(self.path)}
+    def env(self, program=None):
+        """What to start a program with; one of ours may have a sanitizer."""
+        first = _sanitizer(program) if program else []
+        return {"LD_PRELOAD": " ".join([*first, str(LIBRARY)]), "CLOCK_PRELOAD_FILE": str(self.path)}
 
     def advance(self, seconds):
         """Whoever reads the clock meanwhile finds the old time or the new one."""

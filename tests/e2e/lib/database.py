@@ -57,5 +57,14 @@ class Database(Postgres):
             super().stop()
 
 
+STORES = ["memory", "file", "postgres"]
+
+
+def store_settings(kind, directory, database):
+    """The settings of a store in which nothing is yet."""
+    where = {"memory": lambda: None, "file": lambda: str(directory / "sessions"), "postgres": database.create}[kind]()
+    return {"databroker_storage_type": kind, "databroker_storage_connection_string": where}
+
+
 def name_of(connection_string):
     return connection_string.rpartition("/")[2]

@@ -178,8 +178,9 @@ class World:
         return self.places[place].settings(self.provider.issuer, self.ca, **changes)
 
     def stop(self):
-        self.provider.thaw()
-        self.provider.stop()
+        if self.provider in Process.running:
+            self.provider.thaw()
+            self.provider.stop()
 
 
 def log_in(gateway, name="redis", user=DEMO, browser=None):

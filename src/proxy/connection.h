@@ -18,6 +18,7 @@
 
 struct exchange;
 struct h1_server;
+struct peer_certificate;
 struct stream;
 struct worker;
 
@@ -27,6 +28,8 @@ struct connection {
 	struct h1_server *http;
 	struct exchange *exchange; /* the one being answered, or NULL */
 	struct addr peer;
+	struct peer_certificate
+		*certificate; /* referenced; looked up at the first request; NULL: none */
 };
 
 /* Takes the accepted stream. */

@@ -27,6 +27,7 @@
 struct connection;
 struct endpoint;
 struct exchange;
+struct peer_certificate;
 struct relay;
 struct stream;
 struct worker;
@@ -77,6 +78,7 @@ struct exchange {
 	const struct http_request *request; /* valid until answered */
 	struct request_facts facts;
 	struct addr peer;
+	struct peer_certificate *certificate; /* referenced; NULL: the client showed none */
 	uint64_t started_us;
 	char request_id[UUID_TEXT_LEN + 1];
 

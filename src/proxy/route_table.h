@@ -20,13 +20,16 @@
 #include "policy/policy.h"
 #include "proxy/route_state.h"
 
+struct client_ca;
 struct idp;
 struct idp_table;
 
 struct route {
 	const struct config_route *config; /* borrowed from the snapshot's configuration */
 	struct policy *policy;
-	const struct idp *idp;     /* who knows its users; of the same snapshot */
+	const struct idp *idp; /* who knows its users; of the same snapshot */
+	struct client_ca *
+		client_ca; /* who issues its client certificates; of the same snapshot; NULL: nobody */
 	char id[ROUTE_ID_LEN + 1]; /* stable: depends on from and to only */
 	struct route_state
 		*state; /* referenced; shared with the route of this id in other snapshots */

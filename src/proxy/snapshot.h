@@ -15,6 +15,7 @@
 #include "config/report.h"
 #include "identity/local_users.h"
 #include "jose/signing_key.h"
+#include "proxy/client_certificate.h"
 #include "proxy/idp.h"
 #include "proxy/route_table.h"
 #include "tls/tls_config.h"
@@ -28,6 +29,7 @@ struct snapshot {
 	struct str shared_key; /* views into config */
 	struct str cookie_key;
 	struct idp_table idps;
+	struct client_cas client_cas;
 	struct signing_keys *signing_keys; /* of identity assertions */
 	/* host[:port] of authenticate_service_url; empty: any host serves the login */
 	struct str authenticate_authority;

@@ -23,6 +23,14 @@ struct tls_key_pair {
 	const char *origin; /* names the pair in errors: a file or a setting; never the contents */
 };
 
+struct client_ca;
+
+enum tls_client_certificates {
+	TLS_CLIENT_CERTIFICATES_NONE,    /* not asked for */
+	TLS_CLIENT_CERTIFICATES_REQUEST, /* any is taken, none too: see peer_certificate.h */
+	TLS_CLIENT_CERTIFICATES_REQUIRE, /* the handshake fails without one that one of client_cas finds valid */
+};
+
 struct tls_server_options {
 	/* Chosen by SNI: exact name, then "*." wildcard, first pair given wins; without a match the first pair.
 	 * None at all: a self-signed certificate is made up. */
@@ -31,6 +39,9 @@ struct tls_server_options {
 	const char *const *alpn; /* NULL-terminated, in order of preference */
 	/* What a peer that speaks plain HTTP is told before the connection ends; empty: nothing. Copied. */
 	struct str plain_http_reply;
+	enum tls_client_certificates client_certificates;
+	struct client_ca *const *client_cas; /* named in the request; referenced */
+	size_t client_ca_count;
 };
 
 int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,

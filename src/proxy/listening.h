@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * listening.h - the sockets of the main address: one per worker, bound before any of them is used
+ *
+ * The control thread opens them, or gets them from somebody else; each worker adopts one (worker.h).
+ *
+ * Ownership  A listening owns its descriptors until listening_take() gives one away.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "config/config.h"
+
+struct listening {
+	int fds[CONFIG_WORKERS_MAX]; /* -1: given away */
+	size_t count;
+	struct addr address; /* with the port that the kernel chose */
+};
+
+/*
+ * Binds and listens count times. own: an address of ours that is in use meanwhile and may overlap with the new one, or NULL. A port that
+ * belongs to another process is an error, even where the kernel would share it.
+ */
+int listening_open(struct listening *l, const struct addr *address, size_t count,
+		   const struct addr *own, struct err *e);
+
+/* The socket of one worker, which owns it from now on. */
+int listening_take(struct listening *l, size_t index);
+
+/* Closes what was not taken; a zeroed one is empty. */
+void listening_done(struct listening *l);

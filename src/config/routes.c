@@ -148,7 +148,11 @@ static void load_tcp_route(struct routes *r, const struct value_path *path,
 	struct value_path from_path = { .up = path, .key = STR("from") };
 	struct value_path to_path = { .up = path, .key = STR("to") };
 	struct route_options options = { .at = node->at };
-	struct config_route route = { .at = node->at };
+	struct config_route route = {
+		.at = node->at,
+		.upstream = { .breakers = { UINT64_MAX, UINT64_MAX }, .panic_percent = 50 },
+		.lifetime = { .max_tunnels = UINT64_MAX },
+	};
 	size_t errors_before = l->report->error_count;
 
 	schema_load(l, path, node, &route_schema, &options);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/listener_bind.h"
 #include "io/loop.h"
 #include "io/stream_tcp.h"
 
@@ -26,6 +27,8 @@ struct listener {
 	struct later more;
 	struct timer retry;
 	struct timer report;
+	struct timer retire;
+	void (*on_retired)(void *arg);
 	const struct listener_events *events;
 	void *arg;
 	struct err problem; /* the latest, not reported yet; ERR_NONE: none */
@@ -175,74 +178,13 @@ static void on_ready(struct watch *watch, unsigned events)
 	accept_batch(container_of(watch, struct listener, watch));
 }
 
-/* ---- binding ---- */
+/* ---- birth and end ---- */
 
-static bool is_ip6_any(const struct addr *address)
+struct listener *listener_adopt(struct loop *loop, int fd, const struct listener_events *events,
+				void *arg, struct err *e)
 {
-	return address->any.sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_UNSPECIFIED(&address->ip6.sin6_addr);
-}
+	struct listener *l = mem_alloc(sizeof(*l));
 
-static int set_bind_options(int fd, const struct addr *address, bool shares_port)
-{
-	int on = 1;
-	int only_ip6 = !is_ip6_any(address);
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return -1;
-	if (shares_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
-		return -1;
-	if (address->any.sa_family != AF_INET6)
-		return 0;
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ip6, sizeof(only_ip6));
-}
-
-/* A bound and listening descriptor, or -1 and errno. */
-static int bind_address(const struct addr *address, bool shares_port)
-{
-	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int errnum = 0;
-
-	if (fd < 0)
-		return -1;
-	if (set_bind_options(fd, address, shares_port) == 0 &&
-	    bind(fd, &address->any, addr_len(address)) == 0 && listen(fd, LISTENER_BACKLOG) == 0)
-		return fd;
-	errnum = errno;
-	close(fd);
-	errno = errnum;
-	return -1;
-}
-
-static int bind_or_fall_back(const struct addr *address, bool shares_port, struct err *e)
-{
-	char text[ADDR_TEXT_MAX];
-	int fd = bind_address(address, shares_port);
-
-	if (fd < 0 && is_ip6_any(address) && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-		struct addr ip4_any = { 0 };
-
-		(void)addr_from_ip(STR("0.0.0.0"), addr_port(address), &ip4_any);
-		fd = bind_address(&ip4_any, shares_port);
-	}
-	if (fd < 0) {
-		int errnum = errno;
-
-		addr_format(address, text);
-		return err_errno(e, errnum, "cannot listen on %s", text);
-	}
-	return fd;
-}
-
-struct listener *listener_open(struct loop *loop, const struct addr *address, bool shares_port,
-			       const struct listener_events *events, void *arg, struct err *e)
-{
-	struct listener *l = NULL;
-	int fd = bind_or_fall_back(address, shares_port, e);
-
-	if (fd < 0)
-		return NULL;
-	l = mem_alloc(sizeof(*l));
 	l->loop = loop;
 	l->fd = fd;
 	l->events = events;
@@ -256,13 +198,38 @@ struct listener *listener_open(struct loop *loop, const struct addr *address, bo
 	return l;
 }
 
+struct listener *listener_open(struct loop *loop, const struct addr *address, bool shares_port,
+			       const struct listener_events *events, void *arg, struct err *e)
+{
+	int fd = listener_bind(address, shares_port, e);
+
+	return fd < 0 ? NULL : listener_adopt(loop, fd, events, arg, e);
+}
+
 void listener_address(const struct listener *l, struct addr *ret)
 {
-	socklen_t len = sizeof(*ret);
+	listener_bound_address(l->fd, ret);
+}
 
-	*ret = (struct addr){ 0 };
-	/* Cannot fail on a socket that is bound. */
-	(void)getsockname(l->fd, &ret->any, &len);
+static void on_retire_due(struct timer *timer)
+{
+	struct listener *l = container_of(timer, struct listener, retire);
+	void (*on_retired)(void *arg) = l->on_retired;
+	void *arg = l->arg;
+
+	/* Whoever is complete by now has been waiting for the accept: the rest of the queue, not only a batch. */
+	while (l->fd >= 0 && accept_one(l) == ACCEPT_NEXT)
+		;
+	listener_close(l);
+	on_retired(arg);
+}
+
+void listener_retire(struct listener *l, void (*on_retired)(void *arg))
+{
+	uint64_t wait_ms = listener_refuse_new(l->fd) ? LISTENER_RETIRE_MS : 0;
+
+	l->on_retired = on_retired;
+	timer_start(&l->retire, l->loop, loop_now_ms(l->loop) + wait_ms, on_retire_due);
 }
 
 void listener_close(struct listener *l)
@@ -273,25 +240,10 @@ void listener_close(struct listener *l)
 	later_cancel(&l->more);
 	timer_cancel(&l->retry);
 	timer_cancel(&l->report);
+	timer_cancel(&l->retire);
 	close(l->fd);
 	l->fd = -1;
 	if (l->reserve_fd >= 0)
 		close(l->reserve_fd);
 	loop_free_later(l->loop, l);
-}
-
-int listener_check_free(const struct addr *address, struct err *e)
-{
-	int fd = -1;
-
-	if (addr_port(address) == 0)
-		return 0;
-	fd = bind_or_fall_back(address, false, e);
-	if (fd < 0) {
-		if (e)
-			e->kind = ERR_SYSTEM;
-		return -1;
-	}
-	close(fd);
-	return 0;
 }

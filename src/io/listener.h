@@ -14,6 +14,7 @@
 #define LISTENER_BACKLOG             4096
 #define LISTENER_ACCEPT_BATCH        64
 #define LISTENER_PROBLEM_INTERVAL_MS 5000
+#define LISTENER_RETIRE_MS           1000
 
 struct loop;
 struct listener;
@@ -32,9 +33,26 @@ struct listener_events {
 struct listener *listener_open(struct loop *loop, const struct addr *address, bool shares_port,
 			       const struct listener_events *events, void *arg, struct err *e);
 
+/* A bound and listening descriptor, without a loop: -1 and why. */
+int listener_bind(const struct addr *address, bool shares_port, struct err *e) MUST_CHECK;
+
+/* Accepts from such a descriptor, which is the listener's from now on, also after a failure. */
+struct listener *listener_adopt(struct loop *loop, int fd, const struct listener_events *events,
+				void *arg, struct err *e) MUST_CHECK;
+
 /* The address bound, with the port the kernel chose if 0 was asked for. */
 void listener_address(const struct listener *l, struct addr *ret);
 
+/* The same of a descriptor. */
+void listener_bound_address(int fd, struct addr *ret);
+
+/*
+ * Closes it without resetting anybody: those whose connection the kernel has made already are accepted, which takes up to
+ * LISTENER_RETIRE_MS. on_accept may be called until on_retired, which runs once, later; listener_close() makes an end of it.
+ */
+void listener_retire(struct listener *l, void (*on_retired)(void *arg));
+
+/* What waits to be accepted is reset. NULL is ignored. */
 void listener_close(struct listener *l);
 
 /* With SO_REUSEPORT a port in use by another process of the same user would go unnoticed: fails with

@@ -10,6 +10,7 @@
 #include "io/loop.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include <uv.h>
 
@@ -23,6 +24,7 @@ static void on_poller_ready(uv_poll_t *handle, int status, int events)
 {
 	struct loop *loop = handle->data;
 
+	loop_wake_up(loop);
 	loop->now_ms = clock_now_ms();
 	poller_dispatch(&loop->poller);
 }
@@ -128,16 +130,46 @@ static void run_laters(struct loop *loop)
 	}
 }
 
+void loop_wake_up(struct loop *loop)
+{
+	if (loop->woken_us == 0)
+		loop->woken_us = clock_now_us();
+}
+
+/* Only this thread writes: no other can come in between. */
+static void note_turn(struct loop *loop)
+{
+	uint64_t length_us = clock_now_us() - loop->woken_us;
+
+	if (length_us > loop_longest_turn_us(loop))
+		atomic_store_explicit(&loop->longest_us, length_us, memory_order_relaxed);
+}
+
+uint64_t loop_longest_turn_us(const struct loop *loop)
+{
+	return atomic_load_explicit(&loop->longest_us, memory_order_relaxed);
+}
+
+void loop_forget_longest_turn(struct loop *loop)
+{
+	atomic_store_explicit(&loop->longest_us, 0, memory_order_relaxed);
+}
+
 void loop_turn(struct loop *loop, bool may_wait)
 {
 	bool waits = may_wait && !has_reason_not_to_wait(loop);
 
 	loop->now_ms = 0;
+	loop->woken_us = 0;
+	if (!waits)
+		loop_wake_up(loop);
 	uv_run(&loop->uv, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+	loop_wake_up(loop);
 	loop->now_ms = clock_now_ms();
 	timer_heap_run(&loop->timers, loop->now_ms);
 	run_laters(loop);
 	release_doomed(loop);
+	note_turn(loop);
 	loop->now_ms = 0;
 }
 

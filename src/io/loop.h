@@ -40,8 +40,18 @@ void loop_turn(struct loop *loop, bool may_wait);
 /* clock_now_ms() as of the moment this turn woke up; between turns the clock itself. */
 uint64_t loop_now_ms(const struct loop *loop);
 
+/*
+ * The longest turn so far, waiting not included: how long one who is ready may have been kept waiting. From any
+ * thread; loop_forget_longest_turn() begins anew.
+ */
+uint64_t loop_longest_turn_us(const struct loop *loop);
+void loop_forget_longest_turn(struct loop *loop);
+
 /* For the other files of io/ only. */
 struct uv_loop_s *loop_uv(struct loop *loop);
+
+/* Likewise: something that was waited for has come; this turn's work begins. */
+void loop_wake_up(struct loop *loop);
 
 /* ---- later: a call at the end of this turn ---- */
 

@@ -4,6 +4,7 @@
  * loop_private.h - the inside of a loop, for loop.c, timer.c and the poller only
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +36,9 @@ struct loop {
 	size_t doomed_capacity;
 	void *blocks[LOOP_BLOCKS_KEPT];
 	size_t block_count;
-	uint64_t now_ms; /* 0: not read in this turn yet, or between turns */
+	uint64_t now_ms;   /* 0: not read in this turn yet, or between turns */
+	uint64_t woken_us; /* when this turn's work began; 0: it waits */
+	atomic_uint_fast64_t longest_us;
 	bool is_stopped;
 };
 

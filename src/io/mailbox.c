@@ -14,6 +14,7 @@
 #include "io/loop.h"
 
 struct mailbox {
+	struct loop *loop;
 	uv_async_t wake;
 	pthread_mutex_t lock; /* guards posted */
 	struct list posted;
@@ -50,6 +51,7 @@ static void on_wake(uv_async_t *handle)
 
 	if (m->is_closed)
 		return;
+	loop_wake_up(m->loop);
 	take_posted(m);
 	while (!m->is_closed && (message = next_taken(m)))
 		message->deliver(message);
@@ -60,6 +62,7 @@ struct mailbox *mailbox_open(struct loop *loop)
 	struct mailbox *m = mem_alloc(sizeof(*m));
 	int failure = 0;
 
+	m->loop = loop;
 	list_init(&m->posted);
 	list_init(&m->taken);
 	failure |= pthread_mutex_init(&m->lock, NULL);

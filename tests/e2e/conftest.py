@@ -80,6 +80,13 @@ class GatewayFactory:
         self.started.append(gateway)
         return gateway
 
+    def again(self, old):
+        """Starts one that has ended once more, with the same configuration and state."""
+        path = old.config_path
+        gateway = Gateway(path, old.ca, name=f"{path.stem}-again{len(self.started)}")
+        self.started.append(gateway)
+        return gateway
+
     def stop(self):
         """Ends them in good order: a gateway that does not end well fails the test."""
         for gateway in self.started:

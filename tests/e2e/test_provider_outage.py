@@ -5,7 +5,7 @@ import pytest
 from lib.clock import Clock
 from lib.database import STORES, Database, store_settings
 from lib.gateway import tcp_route
-from lib.idp import AUTHENTICATE, CLI, PROGRAM, ProviderBrowser, World, log_in, obtain_token
+from lib.idp import AUTHENTICATE, CLI, ProviderBrowser, World, obtain_token
 from lib.login import Browser, sign_in_url
 from lib.net import free_port
 from lib.process import GATEWAY, eventually

@@ -32,6 +32,7 @@ LIBRARIES = [
     (re.compile(r"libfyaml\.h"), {"config"}),
     (re.compile(r"uv\.h|uv/.*|ares\.h|ares_.*"), {"io"}),
     (re.compile(r"crypt\.h"), {"identity"}),
+    (re.compile(r"pcre2\.h"), {"base"}),
 ]
 
 # Tests, and what only tests link.

@@ -5,11 +5,13 @@
 #include "io/listener.h"
 #include "io/listener_unix.h"
 #include "io/loop.h"
+#include "tls/tls_stream.h"
 
 struct local_http {
 	struct loop *loop;
 	struct listener *listener;
 	struct listener_unix *listener_unix;
+	struct tls_config *tls; /* referenced; NULL: plain HTTP */
 	local_serve_function *serve;
 	void *arg;
 	struct list connections;
@@ -83,6 +85,8 @@ static void serve_stream(struct local_http *h, struct stream *stream, uid_t peer
 		stream_close(stream, STREAM_CLOSE_RESET);
 		return;
 	}
+	if (h->tls)
+		stream = tls_stream_accept(h->loop, stream, h->tls);
 	c = mem_alloc(sizeof(*c));
 	c->service = h;
 	c->peer_uid = peer;
@@ -152,10 +156,17 @@ struct local_http *local_http_open_unix(struct loop *loop, const char *path,
 	return NULL;
 }
 
+void local_http_use_tls(struct local_http *h, struct tls_config *tls)
+{
+	tls_config_unref(h->tls);
+	h->tls = tls ? tls_config_ref(tls) : NULL;
+}
+
 void local_http_close(struct local_http *h)
 {
 	if (!h)
 		return;
+	tls_config_unref(TAKE(h->tls));
 	if (h->listener)
 		listener_close(h->listener);
 	listener_unix_close(h->listener_unix);
@@ -169,20 +180,41 @@ void local_http_close(struct local_http *h)
 	loop_free_later(h->loop, h);
 }
 
-void local_reply(struct local_request *r, int status, const char *content_type, struct str body)
+static void reply(struct local_request *r, const struct http_response *response)
 {
 	struct local_connection *c = r->connection;
+
+	r->pending = NULL;
+	h1_server_respond(c->http, response);
+	end_request(c);
+}
+
+void local_reply(struct local_request *r, int status, const char *content_type, struct str body)
+{
 	const struct http_header headers[] = {
 		{ STR("content-type"), str_from(content_type) },
 		{ STR("cache-control"), STR("no-store") },
 	};
 
-	r->pending = NULL;
-	h1_server_respond(c->http, &(struct http_response){
-					   .status = status,
-					   .headers = headers,
-					   .header_count = ARRAY_LEN(headers),
-					   .body = body,
-				   });
-	end_request(c);
+	reply(r, &(struct http_response){
+			 .status = status,
+			 .headers = headers,
+			 .header_count = ARRAY_LEN(headers),
+			 .body = body,
+		 });
+}
+
+void local_reply_unauthorized(struct local_request *r)
+{
+	const struct http_header headers[] = {
+		{ STR("www-authenticate"), STR("Basic realm=\"pomerium\", charset=\"UTF-8\"") },
+		{ STR("content-type"), STR("text/plain") },
+	};
+
+	reply(r, &(struct http_response){
+			 .status = 401,
+			 .headers = headers,
+			 .header_count = ARRAY_LEN(headers),
+			 .body = STR("Unauthorized\n"),
+		 });
 }

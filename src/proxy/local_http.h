@@ -23,6 +23,7 @@
 struct local_http;
 struct local_request;
 struct loop;
+struct tls_config;
 
 /* Answers with local_reply(), now or later; local_abort_function may come first. */
 typedef void local_serve_function(struct local_request *request);
@@ -49,6 +50,12 @@ struct local_http *local_http_open_unix(struct loop *loop, const char *path,
 
 void local_http_close(struct local_http *h); /* NULL is ignored */
 
+/* From now on connections are TLS; NULL: plain HTTP. Referenced. */
+void local_http_use_tls(struct local_http *h, struct tls_config *tls);
+
 /* content_type is static text. The request is gone afterwards. */
 void local_reply(struct local_request *request, int status, const char *content_type,
 		 struct str body);
+
+/* 401: asks for Basic credentials (RFC 7617). */
+void local_reply_unauthorized(struct local_request *request);

@@ -32,10 +32,10 @@ static void write_tunnel(const struct exchange *x, struct admin_table *t)
 	const struct identity *who = x->session ? x->session->who : NULL;
 	uint64_t age_s = (clock_now_us() - x->started_us) / 1000000;
 	char peer[ADDR_TEXT_MAX];
-	char upstream[ADDR_TEXT_MAX];
+	char upstream[UPSTREAM_TEXT_MAX];
 
 	addr_format(&x->peer, peer);
-	addr_format(&x->upstream_address, upstream);
+	upstream_address_format(x, upstream);
 	admin_row_begin(t);
 	admin_row_text(t, "id", str_from(x->request_id));
 	admin_row_text(t, "user", who ? who->user_id : STR(""));

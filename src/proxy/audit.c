@@ -82,9 +82,9 @@ void audit_authorize(const struct exchange *x)
 
 static void log_tunnel(struct log_line *line, const struct exchange *x)
 {
-	char upstream[ADDR_TEXT_MAX];
+	char upstream[UPSTREAM_TEXT_MAX];
 
-	addr_format(&x->upstream_address, upstream);
+	upstream_address_format(x, upstream);
 	log_cstr(line, "tunnel-id", x->request_id);
 	log_cstr(line, "route-id", route_id(x));
 	log_who(line, x);

@@ -9,10 +9,13 @@
  * Ownership  Part of the server (server.c), which outlives the workers.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
+#include "proxy/reload.h"
 
 struct bearer_cache;
 struct admin;
@@ -43,7 +46,12 @@ struct control {
 	struct snapshot *snapshot; /* the one in force; referenced */
 	struct worker **workers;   /* the server's */
 	size_t worker_count;
+	struct addr address; /* where the workers listen */
 	int64_t started_unix;
+	atomic_uint_fast64_t
+		tunnels;       /* any thread: open ones, and those that are being connected */
+	struct reload *reload; /* the server's */
+	struct reload_state reloads;
 };
 
 /* log and snapshot are set. Opens the store and everything else, on this thread. */

@@ -38,7 +38,7 @@ static void exchange_finish(struct exchange *x)
 	if (x->connection)
 		x->connection->exchange = NULL;
 	list_remove(&x->in_worker);
-	stream_close(TAKE(x->upstream), STREAM_CLOSE_NORMAL);
+	upstream_release(x);
 	session_unref(TAKE(x->session));
 	session_unref(TAKE(x->login_session));
 	snapshot_unref(TAKE(x->snapshot));

@@ -22,6 +22,7 @@
 #include "http/http.h"
 #include "policy/policy.h"
 #include "proxy/snapshot.h"
+#include "proxy/upstream_hold.h"
 #include "session/session.h"
 
 struct connection;
@@ -99,8 +100,7 @@ struct exchange {
 	/* authorize */
 	struct decision decision;
 	/* dial */
-	struct stream *upstream;
-	struct addr upstream_address;
+	struct upstream_hold upstream;
 	/* serve */
 	struct relay *relay;
 

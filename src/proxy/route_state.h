@@ -7,8 +7,7 @@
  * figure nor forgets that a target is down or how many connections it has.
  *
  * Ownership  Reference counted: by the routes of snapshots, and by tunnels.
- * Threads    All members are atomic, without order among them: counts for people, and bounds that may be exceeded by
- *            as many as there are workers.
+ * Threads    All members are atomic, without order among them.
  */
 
 #include <stdatomic.h>
@@ -30,7 +29,9 @@ struct target_state {
 struct route_state {
 	struct ref ref;
 	char id[ROUTE_ID_LEN + 1];
-	atomic_uint next_target; /* round robin */
+	atomic_uint next_target;       /* round robin */
+	atomic_uint_fast64_t admitted; /* dials in progress and open tunnels */
+	atomic_uint_fast64_t pending;  /* of these, those not connected yet */
 	atomic_uint_fast64_t tunnels_active;
 	atomic_uint_fast64_t tunnels_opened;
 	atomic_uint_fast64_t

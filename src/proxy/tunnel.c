@@ -50,7 +50,7 @@ enum step tunnel_serve(struct exchange *x)
 
 	options.a = connection_take_tunnel(x->connection, &response, &options.prefix_to_a,
 					   &options.prefix_to_b);
-	options.b = TAKE(x->upstream);
+	options.b = TAKE(x->upstream.stream);
 	x->request = NULL;
 	x->outcome.status = 200;
 	x->relay = relay_start(x->worker->loop, &options);

@@ -50,8 +50,9 @@ static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
 		exchange_resume(x, respond_refusal(x, refusal_for(e->kind)));
 		return;
 	}
-	x->upstream = stream;
-	x->upstream_address = *peer;
+	x->upstream.stream = stream;
+	x->upstream.address = *peer;
+	upstream_hold_opened(x);
 	exchange_resume(x, STEP_NEXT);
 }
 
@@ -66,7 +67,10 @@ enum step stage_dial(struct exchange *x)
 
 	if (x->endpoint)
 		return STEP_NEXT;
+	if (upstream_admit(x) != UPSTREAM_ADMITTED)
+		return respond_refusal(x, REFUSAL_OVERLOADED);
 	target = route_next_target(x->route);
+	upstream_hold_target(x, (size_t)(target - x->route->config->targets));
 	x->cancel_pending = cancel_dial;
 	x->pending = dial_start(x->worker->loop, x->worker->resolver,
 				&(struct dial_target){

@@ -30,6 +30,14 @@ static const struct section sections[] = {
 	  "Below a name of your choice in `identity_providers`." },
 	{ &certificate_schema, "A pair of files", "a-pair-of-files",
 	  "An element of `certificates`. Both are needed." },
+	{ &client_certificates_schema, "Client certificates", "client-certificates",
+	  "Below `downstream_mtls`, or as `downstream_mtls.NAME` at the top level." },
+	{ &breakers_schema, "Limits of an upstream", "limits-of-an-upstream",
+	  "Below `circuit_breaker_thresholds`. There are no limits that nobody has set." },
+	{ &health_check_schema, "A health check", "a-health-check",
+	  "An element of `health_checks`." },
+	{ &tcp_check_schema, "A talk", "a-talk", "Below `tcp_health_check`." },
+	{ &payload_schema, "Bytes", "bytes", "Either of them." },
 	{ &runtime_flags_schema, "Runtime flags", "runtime-flags",
 	  "Below `runtime_flags`, or as `runtime_flags.NAME` at the top level." },
 };
@@ -66,6 +74,7 @@ static const char *type_name(enum setting_type type)
 	case SETTING_TEXT:
 		return "text";
 	case SETTING_CUSTOM:
+	case SETTING_NODE:
 		return "text, list or mapping";
 	case SETTING_BOOL:
 		return "true or false";
@@ -102,7 +111,7 @@ static void print_type(const struct setting *setting)
 	of = section_of(setting->table);
 	assert(of);
 	printf("%s, [see below](#%s)",
-	       setting->type == SETTING_CUSTOM ? "list" : type_name(setting->type), of->anchor);
+	       setting->type == SETTING_NODE ? "list" : type_name(setting->type), of->anchor);
 }
 
 static void print_default(const struct setting *setting)

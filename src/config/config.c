@@ -10,188 +10,66 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config_client_certificates.h"
 #include "config/config_idp.h"
 #include "config/config_issuers.h"
+#include "config/config_listen.h"
 #include "config/config_parts.h"
+#include "config/config_users.h"
 #include "config/key_files.h"
 #include "config/options.h"
 #include "config/routes.h"
-#include "config/users.h"
 #include "config/yaml.h"
 
 #define COOKIE_EXPIRE_DEFAULT_S (14 * 3600)
 #define NS_PER_S                1000000000
 
-/* What the steps share. */
-struct build {
-	struct loader loader;
-	struct options options;
-	struct config *config;
-	struct arena scratch;
-};
-
-static void load_address(struct build *b)
-{
-	struct value_path path = { .key = STR("address") };
-	const struct text_value *value = &b->options.address;
-	struct str text = str_is_empty(value->text) ? STR(":443") : value->text;
-	struct err e = { 0 };
-
-	/* without a port: 443 */
-	if (str_find(text, ':') == text.len || str_ends_with(text, STR("]")))
-		text = arena_printf(&b->scratch, "%.*s:443", STR_FMT(text));
-	if (addr_parse_listen(text, &b->config->listen.address, &e) < 0)
-		loader_value_error(&b->loader, &path, value->at, "%s", e.text);
-}
-
-static void load_workers(struct build *b)
-{
-	struct value_path path = { .key = STR("workers") };
-	const struct number_value *value = &b->options.workers;
-
-	if (value->number > CONFIG_WORKERS_MAX)
-		loader_value_error(&b->loader, &path, value->at, "must not be more than %d",
-				   CONFIG_WORKERS_MAX);
-	else
-		b->config->listen.workers = (uint32_t)value->number;
-}
-
-static void load_authenticate_url(struct build *b)
-{
-	struct value_path path = { .key = STR("authenticate_service_url") };
-	const struct text_value *value = &b->options.authenticate_service_url;
-	struct url url;
-	struct err e = { 0 };
-
-	if (str_is_empty(value->text))
-		return;
-	if (url_parse(value->text, &url, &e) < 0) {
-		loader_value_error(&b->loader, &path, value->at, "\"%.*s\": %s",
-				   STR_FMT(value->text), e.text);
-		return;
-	}
-	bool has_path = url.path.len && !str_equal(url.path, STR("/"));
-	if (!str_equal_nocase(url.scheme, STR("https")) || has_path || url.has_query ||
-	    url.fragment.len) {
-		loader_value_error(&b->loader, &path, value->at,
-				   "\"%.*s\" must be https://host without a path",
-				   STR_FMT(value->text));
-		return;
-	}
-	b->config->authenticate_service_url = arena_printf(&b->config->arena, "https://%.*s",
-							   STR_FMT(url.authority.text));
-}
-
-static void load_idp(struct build *b)
-{
-	idp_load(&b->loader, &b->options, b->config);
-	issuers_load(&b->loader, &b->options, b->config);
-}
-
-static void load_users_file(struct build *b, struct users *users)
-{
-	const struct text_value *value = &b->options.local_users_file;
-	struct value_path path = { .key = STR("local_users_file") };
-	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
-	struct err e = { 0 };
-
-	if (str_is_empty(value->text))
-		return;
-	const char *name = arena_copy_string(&b->config->arena, value->text);
-	if (file_read(name, &text, &e) < 0)
-		loader_value_error(&b->loader, &path, value->at, "%s", e.text);
-	else
-		(void)users_add_file(users, buf_view(&text), name); /* reported */
-	buf_done_secret(&text);
-}
-
-static void load_users(struct build *b)
-{
-	struct value_path list = { .key = STR("local_users") };
-	struct value_path provider = { .key = STR("idp_provider") };
-	struct config *config = b->config;
-	struct users users;
-
-	users_init(&users, &b->loader, &config->arena);
-	users_add_records(&users, &list, &b->options.local_users);
-	load_users_file(b, &users);
-	if (users.count) {
-		struct config_user *copy = arena_alloc_array(&config->arena, users.count,
-							     sizeof(*copy));
-
-		memcpy(copy, users.items, users.count * sizeof(*copy));
-		config->users.items = copy;
-		config->users.count = users.count;
-	}
-	if (config->idp_provider == CONFIG_IDP_LOCAL && !users.count)
-		loader_value_warning(&b->loader, &provider, b->options.idp.provider.at,
-				     "there are no users in local_users or local_users_file");
-	users_done(&users);
-}
-
-static void load_cookie_expire(struct build *b)
+static void load_cookie_expire(struct loader *l, const struct options *options,
+			       struct config *config)
 {
 	struct value_path path = { .key = STR("cookie_expire") };
-	const struct duration_value *value = &b->options.cookies.expire;
+	const struct duration_value *value = &options->cookies.expire;
 
-	b->config->cookies.expire_s = COOKIE_EXPIRE_DEFAULT_S;
+	config->cookies.expire_s = COOKIE_EXPIRE_DEFAULT_S;
 	if (!value_is_set(value->at))
 		return;
 	if (value->ns < NS_PER_S) {
-		loader_value_error(&b->loader, &path, value->at,
+		loader_value_error(l, &path, value->at,
 				   "must be at least 1s (a bare number counts nanoseconds)");
 		return;
 	}
-	b->config->cookies.expire_s = value->ns / NS_PER_S;
+	config->cookies.expire_s = value->ns / NS_PER_S;
 }
 
-static void load_log_level(struct build *b)
+static void load_authority(struct loader *l, const struct options *options, struct config *config)
 {
-	struct value_path path = { .key = STR("log_level") };
-	const struct text_value *value = &b->options.log_level;
-
-	b->config->logs.level = LOG_INFO;
-	if (!str_is_empty(value->text) && !log_level_parse(value->text, &b->config->logs.level))
-		loader_value_error(&b->loader, &path, value->at,
-				   "\"%.*s\" is not a log level (debug, info, warn, error)",
-				   STR_FMT(value->text));
+	config->tls.authority_pem = authority_load(l, options, config);
 }
 
-static void load_redirect_whitelist(struct build *b)
-{
-	struct arena *arena = &b->config->arena;
-	const struct list_value *value = &b->options.redirect_whitelist;
-	size_t count = value_is_set(value->at) ? value->count : 1;
-
-	if (!count)
-		return;
-	struct str *items = arena_alloc_array(arena, count, sizeof(*items));
-	items[0] = STR("localhost");
-	for (size_t i = 0; i < value->count; i++)
-		items[i] = arena_copy(arena, value->items[i].text);
-	b->config->redirect_whitelist = (struct config_list){ .items = items, .count = count };
-}
-
-static void build_config(struct build *b, const struct yaml_node *root)
-{
-	static void (*const steps[])(struct build *) = {
-		load_address, load_workers,       load_authenticate_url,   load_idp,
-		load_users,   load_cookie_expire, load_redirect_whitelist, load_log_level,
-	};
-
-	if (root)
-		schema_load(&b->loader, NULL, root, &options_schema, &b->options);
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		steps[i](b);
-	secrets_load(&b->loader, &b->options, b->config);
-	certificates_load(&b->loader, &b->options, b->config);
-	b->config->tls.authority_pem = authority_load(&b->loader, &b->options, b->config);
-	assertion_load(&b->loader, &b->options, b->config);
-	cookies_load(&b->loader, &b->options, b->config);
-	storage_load(&b->loader, &b->options, b->config);
-	operator_load(&b->loader, &b->options, b->config);
-	routes_load(&b->loader, &b->options, b->config);
-}
+/* In this order: each may look at what those before it made. */
+static void (*const steps[])(struct loader *l, const struct options *options,
+			     struct config *config) = {
+	listen_load,
+	limits_load,
+	timeouts_load,
+	authenticate_url_load,
+	idp_load,
+	issuers_load,
+	local_users_load,
+	load_cookie_expire,
+	redirect_whitelist_load,
+	logs_load,
+	secrets_load,
+	certificates_load,
+	load_authority,
+	client_certificates_load,
+	assertion_load,
+	cookies_load,
+	storage_load,
+	operator_load,
+	metrics_load,
+	routes_load,
+};
 
 static int summarize(const struct report *report, struct err *e)
 {
@@ -224,10 +102,15 @@ static struct config *config_new(void)
 		.max_connections = UINT64_MAX,
 		.max_handshakes = UINT64_MAX,
 	};
-	config->timeouts = (struct config_timeouts){ .read_ms = 30000, .idle_ms = 300000 };
+	config->timeouts = (struct config_timeouts){
+		.read_ms = 30000,
+		.idle_ms = 300000,
+		.drain_ms = 60000,
+	};
 	config->listen.matches_any_port = true;
 	config->tls.client_certificates.max_verify_depth = 1;
 	config->operator.tells_systemd = true;
+	config->logs.level = LOG_INFO;
 	config->logs.has_access_lines = true;
 	config->watches_files = true;
 	return config;
@@ -239,15 +122,18 @@ static struct config *read_text(struct str text, const char *file_name, struct r
 	_cleanup_(config_freep) struct config *config = config_new();
 	_cleanup_(yaml_freep) struct yaml *yaml = NULL;
 	const char *name = arena_copy_string(&config->arena, str_from(file_name));
-	struct build b = { .config = config };
+	struct options options = { .file = name };
+	struct arena scratch = { 0 };
+	struct loader l = { .report = report, .arena = &scratch };
 
-	b.options.file = name;
-	b.loader = (struct loader){ .report = report, .arena = &b.scratch };
 	if (yaml_parse(text, name, is_json(name) ? YAML_FORM_JSON : YAML_FORM_YAML, &yaml, report) <
 	    0)
 		return NULL;
-	build_config(&b, yaml_root(yaml));
-	arena_done(&b.scratch);
+	if (yaml_root(yaml))
+		schema_load(&l, NULL, yaml_root(yaml), &options_schema, &options);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		steps[i](&l, &options, config);
+	arena_done(&scratch);
 	return TAKE(config);
 }
 

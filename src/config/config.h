@@ -291,7 +291,7 @@ struct config_limits {
 struct config_timeouts {
 	uint64_t read_ms;  /* timeout_read: until the tunnel is there */
 	uint64_t idle_ms;  /* timeout_idle: a connection without request */
-	uint64_t drain_ms; /* drain_timeout: what SIGTERM leaves to open tunnels */
+	uint64_t drain_ms; /* drain_timeout: what SIGTERM leaves to open tunnels; 0: nothing */
 };
 
 enum config_enforcement {

@@ -44,25 +44,26 @@ static void test_keys(void **state)
 		  "you mean allowed_users?\n" },
 		{ "policy_file: x\n", "E c.yaml:1:1: policy_file is no longer supported\n" },
 		{ "client_ca: x\n", "E c.yaml:1:1: client_ca is no longer supported\n" },
-		{ "metrics_address: :9090\n",
-		  "W c.yaml:1:1: metrics_address is not supported yet and has no effect\n" },
-		{ "downstream_mtls:\n  ca_file: x\n",
-		  "E c.yaml:1:1: downstream_mtls is not supported yet\n" },
-		{ "downstream_mtls.ca_file: x\n",
-		  "E c.yaml:1:1: downstream_mtls.ca_file is not supported yet\n" },
-		{ "insecure_server: true\n",
-		  "E c.yaml:1:1: insecure_server is not supported yet\n" },
+		{ "debug_address: :9090\n",
+		  "W c.yaml:1:1: debug_address is not supported yet and has no effect\n" },
+		{ "downstream_mtls.ca_flie: x\n",
+		  "W c.yaml:1:1: downstream_mtls.ca_flie is not a known setting and is ignored; "
+		  "did you mean ca_file?\n" },
+		{ "blob_storage.x: y\n",
+		  "W c.yaml:1:1: blob_storage.x is not supported yet and has no effect\n" },
 		{ "insecure_server: false\nuse_proxy_protocol: 0\nservices: ALL\n"
 		  "bearer_token_format: default\ncookie_http_only: true\nautocert: f\n"
 		  "codec_type: auto\nmetrics_address: ''\nidentity_providers: {}\n",
 		  "" },
 		{ "cookie_http_only: false\n", "" },
-		{ "runtime_flags:\n  match_any_incoming_port: false\n  mcp: true\n  mpc: true\n",
-		  "E c.yaml:2:3: runtime_flags.match_any_incoming_port is not supported yet\n"
+		{ "runtime_flags:\n  routes_portal: false\n  mcp: true\n  mpc: true\n",
+		  "W c.yaml:2:3: runtime_flags.routes_portal is not supported yet and has no "
+		  "effect\n"
 		  "W c.yaml:4:3: runtime_flags.mpc is not a known setting and is ignored; did you "
 		  "mean mcp?\n" },
-		{ "runtime_flags.match_any_incoming_port: false\n",
-		  "E c.yaml:1:1: runtime_flags.match_any_incoming_port is not supported yet\n" },
+		{ "runtime_flags.match_any_incoming_port: no\n",
+		  "E c.yaml:1:40: runtime_flags.match_any_incoming_port: \"no\" is not true or "
+		  "false\n" },
 		{ "runtime_flags: 5\n",
 		  "E c.yaml:1:16: runtime_flags: must be a mapping (key: value)\n" },
 		{ "policy.x: 1\nroutes.from: 2\n",
@@ -79,12 +80,8 @@ static void test_keys(void **state)
 /* Each of these, if it were only ignored, could let in somebody whom it keeps out. */
 static void test_what_must_not_be_ignored(void **state)
 {
-	static const char *const global[] = { "downstream_mtls", "insecure_server",
-					      "pomerium_zero_token", "services",
-					      "use_proxy_protocol" };
-	static const char *const route[] = { "allowed_idp_claims", "policy", "sub_policies",
-					     "tls_downstream_client_ca",
-					     "tls_downstream_client_ca_file" };
+	static const char *const global[] = { "pomerium_zero_token" };
+	static const char *const route[] = { "sub_policies" };
 	char text[200];
 	char expected[200];
 
@@ -111,10 +108,10 @@ static void test_values(void **state)
 		{ "workers: 257\n", "E c.yaml:1:10: workers: must not be more than 256\n" },
 		{ "workers: [1]\n", "E c.yaml:1:10: workers: must be a text, not a list\n" },
 		{ "log_level: loud\n", "E c.yaml:1:12: log_level: \"loud\" is not a log level "
-				       "(debug, info, warn, error)\n" },
+				       "(trace, debug, info, warn, error, fatal, off)\n" },
 		/* one problem is one line, whatever the value */
 		{ "log_level: \"a\\nb\"\n", "E c.yaml:1:12: log_level: \"a?b\" is not a log level "
-					    "(debug, info, warn, error)\n" },
+					    "(trace, debug, info, warn, error, fatal, off)\n" },
 		{ "cookie_expire: 14\n",
 		  "E c.yaml:1:16: cookie_expire: must be at least 1s (a bare "
 		  "number counts nanoseconds)\n" },

@@ -226,6 +226,7 @@ static void test_bearer(void **state)
 		{ "identity_token", CONFIG_BEARER_IDENTITY_TOKEN },
 		{ "access_token", CONFIG_BEARER_ACCESS_TOKEN },
 		{ "token", CONFIG_BEARER_ACCESS_TOKEN }, /* the first that fits */
+		{ "2", CONFIG_BEARER_ACCESS_TOKEN },     /* by its number in the reference */
 	};
 	char text[300];
 
@@ -239,8 +240,8 @@ static void test_bearer(void **state)
 	assert_report("bearer_token_format: oken\n",
 		      "E c.yaml:1:22: bearer_token_format: \"oken\" is not one of default, "
 		      "idp_access_token, idp_identity_token, jwt\n");
-	assert_report("bearer_token_format: 4\n",
-		      "E c.yaml:1:22: bearer_token_format: \"4\" is not one of default, "
+	assert_report("bearer_token_format: 5\n",
+		      "E c.yaml:1:22: bearer_token_format: \"5\" is not one of default, "
 		      "idp_access_token, idp_identity_token, jwt\n");
 	assert_report("bearer_token_format: idp_access_token\n",
 		      "E c.yaml:1:22: bearer_token_format: needs an idp_provider that is not "

@@ -167,14 +167,12 @@ static void load_health_address(struct loader *l, const struct text_value *value
 				struct config_operator *operator)
 {
 	struct value_path path = { .key = STR("health_check_addr") };
-	struct str text = str_is_empty(value->text) ? HEALTH_ADDRESS_DEFAULT : value->text;
-	struct err e = { 0 };
+	const struct text_value standard = { .text = HEALTH_ADDRESS_DEFAULT, .at = value->at };
+	bool is_set = !str_is_empty(value->text);
 
-	operator->has_health_address = !str_is_empty(value->text);
-	if (addr_parse_listen(text, &operator->health_address, &e) < 0)
-		loader_value_error(l, &path, value->at, "%s", e.text);
-	else if (addr_port(&operator->health_address) == 0)
-		loader_value_error(l, &path, value->at, "the port must not be 0");
+	operator->has_health_address = is_set;
+	(void)address_read(l, &path, is_set ? value : &standard,
+			   &operator->health_address); /* reported */
 }
 
 void operator_load(struct loader *l, const struct options *options, struct config *config)
@@ -186,6 +184,7 @@ void operator_load(struct loader *l, const struct options *options, struct confi
 	if (socket->text.len > SOCKET_PATH_MAX)
 		loader_value_error(l, &path, socket->at, "is longer than %d bytes",
 				   SOCKET_PATH_MAX);
+	config->operator.tells_systemd = !options->operator.systemd_disabled.is_true;
 	config->operator.admin_socket = arena_copy(&config->arena, socket->text);
 }
 

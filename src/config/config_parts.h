@@ -13,4 +13,5 @@
 void cookies_load(struct loader *l, const struct options *options, struct config *config);
 void storage_load(struct loader *l, const struct options *options, struct config *config);
 void assertion_load(struct loader *l, const struct options *options, struct config *config);
+void metrics_load(struct loader *l, const struct options *options, struct config *config);
 void operator_load(struct loader *l, const struct options *options, struct config *config);

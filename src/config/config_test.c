@@ -9,72 +9,10 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "config/config_testing.h"
 
 #define SECRET_TEXT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER_TEXT  "//////////////////////////////////////////8="
-
-struct folder {
-	char path[64];
-};
-
-static int folder_setup(void **state)
-{
-	struct folder *folder = mem_alloc(sizeof(*folder));
-
-	(void)snprintf(folder->path, sizeof(folder->path), "/tmp/config_test.XXXXXX");
-	assert_non_null(mkdtemp(folder->path));
-	*state = folder;
-	return 0;
-}
-
-static int folder_teardown(void **state)
-{
-	struct folder *folder = *state;
-	static const char *const names[] = { "secret", "cert.pem", "key.pem", "users.yaml",
-					     "c.json" };
-	char path[128];
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);
-		(void)unlink(path); /* not every test makes every file */
-	}
-	assert_int_equal(rmdir(folder->path), 0);
-	mem_free(folder);
-	return 0;
-}
-
-static void write_file(const struct folder *folder, const char *name, const char *text)
-{
-	char path[128];
-	struct err e;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	assert_int_equal(file_create(path, str_from(text), 0600, &e), 0);
-}
-
-/* Every % in the text stands for the folder. */
-static struct config *parse_in(const struct folder *folder, const char *text, const char *expected)
-{
-	struct buf full = BUF_INIT(10000);
-	char *report;
-
-	for (; *text; text++)
-		if (*text == '%')
-			(void)buf_append_str(&full, str_from(folder->path));
-		else
-			(void)buf_append_char(&full, *text);
-	struct config *config = parse_text(buf_view(&full), "c.yaml", &report);
-	assert_string_equal(report, expected);
-	assert_non_null(config);
-	mem_free(report);
-	buf_done(&full);
-	return config;
-}
 
 static void test_defaults(void **state)
 {
@@ -135,7 +73,7 @@ static void assert_secret(const uint8_t secret[CONFIG_SECRET_SIZE], bool is_coun
 
 static void test_secrets(void **state)
 {
-	write_file(*state, "secret", SECRET_TEXT "\r\n\n");
+	folder_write(*state, "secret", SECRET_TEXT "\r\n\n");
 	struct config *config = parse_in(
 		*state, "shared_secret: " SECRET_TEXT "\ncookie_secret: " OTHER_TEXT "\n", "");
 
@@ -155,8 +93,8 @@ static void test_secrets(void **state)
 
 static void test_certificates(void **state)
 {
-	write_file(*state, "cert.pem", "-----BEGIN CERTIFICATE-----\n");
-	write_file(*state, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
+	folder_write(*state, "cert.pem", "-----BEGIN CERTIFICATE-----\n");
+	folder_write(*state, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
 	struct config *config = parse_in(*state,
 					 "certificate: Q0VS\n"
 					 "certificate_key: |\n"
@@ -183,9 +121,9 @@ static void test_certificates(void **state)
 
 static void test_users(void **state)
 {
-	write_file(*state, "users.yaml",
-		   "- email: bob@b.test\n  disabled: true\n  groups: eng\n"
-		   "  password_hash: $2b$12$abcdefghijklmnopqrstuv\n");
+	folder_write(*state, "users.yaml",
+		     "- email: bob@b.test\n  disabled: true\n  groups: eng\n"
+		     "  password_hash: $2b$12$abcdefghijklmnopqrstuv\n");
 	struct config *config = parse_in(*state,
 					 "idp_provider: local\n"
 					 "local_users_file: %/users.yaml\n"
@@ -221,9 +159,9 @@ static void test_bad_users_file(void **state)
 	char expected[256];
 	char *report;
 
-	write_file(folder, "users.yaml",
-		   "- email: a@b.test\n  password_hash: $6$salt$hash\n"
-		   "- email: A@b.test\n  password_hash: $6$salt$hash\n");
+	folder_write(folder, "users.yaml",
+		     "- email: a@b.test\n  password_hash: $6$salt$hash\n"
+		     "- email: A@b.test\n  password_hash: $6$salt$hash\n");
 	(void)snprintf(text, sizeof(text), "local_users_file: %s/users.yaml\n", folder->path);
 	(void)snprintf(expected, sizeof(expected),
 		       "E %s/users.yaml:3:10: [1].email: A@b.test is there already, in "
@@ -242,9 +180,9 @@ static void test_json_file(void **state)
 	struct config *config = NULL;
 	struct err e = { 0 };
 
-	write_file(folder, "c.json",
-		   "{\n\t\"policy\": [{\"from\": \"tcp+https://a.test:1\", \"to\": "
-		   "[\"tcp://b.test:2\"]}],\n\t\"workers\": 2\n}\n");
+	folder_write(folder, "c.json",
+		     "{\n\t\"policy\": [{\"from\": \"tcp+https://a.test:1\", \"to\": "
+		     "[\"tcp://b.test:2\"]}],\n\t\"workers\": 2\n}\n");
 	(void)snprintf(path, sizeof(path), "%s/c.json", folder->path);
 	if (config_load(path, &config, &report, &e) < 0)
 		fail_msg("%s", e.text);

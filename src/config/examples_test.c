@@ -23,7 +23,7 @@ static void test_examples_load(void **state)
 		{ EXAMPLES_DIR "/redis.yaml", 1, 0 },
 		{ EXAMPLES_DIR "/team.yaml", 3, 2 },
 		{ EXAMPLES_DIR "/oidc.yaml", 2, 0 },
-		{ EXAMPLES_DIR "/full.yaml", 5, 1 },
+		{ EXAMPLES_DIR "/full.yaml", 7, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -42,9 +42,11 @@ static void test_examples_load(void **state)
 
 static void test_full_is_full(void **state)
 {
-	static const struct schema *const schemas[] = { &options_schema, &route_schema,
-							&user_schema, &certificate_schema,
-							&issuer_schema };
+	static const struct schema *const schemas[] = {
+		&options_schema,     &route_schema,       &user_schema,
+		&certificate_schema, &issuer_schema,      &client_certificates_schema,
+		&breakers_schema,    &health_check_schema
+	};
 	struct buf text = BUF_INIT(100000);
 	struct err e = { 0 };
 
@@ -65,9 +67,14 @@ static void test_full_is_full(void **state)
 /* The reference manual is made from them. */
 static void test_tables_are_in_order(void **state)
 {
-	static const struct schema *const schemas[] = { &options_schema, &route_schema,
-							&user_schema,    &certificate_schema,
-							&issuer_schema,  &runtime_flags_schema };
+	static const struct schema *const schemas[] = {
+		&options_schema,      &route_schema,
+		&user_schema,         &certificate_schema,
+		&issuer_schema,       &runtime_flags_schema,
+		&breakers_schema,     &client_certificates_schema,
+		&health_check_schema, &tcp_check_schema,
+		&payload_schema
+	};
 
 	for (size_t s = 0; s < ARRAY_LEN(schemas); s++)
 		for (size_t i = 0; i < schemas[s]->count; i++) {

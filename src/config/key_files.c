@@ -4,6 +4,8 @@
 
 #include "config/key_files.h"
 
+#include <stdio.h>
+
 #include "base/codec.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -44,7 +46,9 @@ static int read_file(struct loader *l, const struct value_path *path, const stru
 		loader_value_error(l, path, name->at, "must not be empty");
 		return -1;
 	}
-	if (file_read(arena_copy_string(l->arena, name->text), out, &e) < 0) {
+	const char *file = arena_copy_string(l->arena, name->text);
+	report_add_file(l->report, file);
+	if (file_read(file, out, &e) < 0) {
 		loader_value_error(l, path, name->at, "%s", e.text);
 		return -1;
 	}
@@ -151,6 +155,83 @@ static struct str decode_pem(struct loader *l, const struct value_path *path,
 	return keep_secret(config, &pem);
 }
 
+bool pem_is_set(const struct pem_source *source)
+{
+	return source->value->text.text.len || source->value->file.text.len;
+}
+
+/* Only whether there is one: what is in it is for those to say who can read it. */
+static bool has_block(struct str pem, const char *block)
+{
+	char begin[64];
+
+	(void)snprintf(begin, sizeof(begin), "-----BEGIN %s-----", block);
+	return str_contains(pem, str_from(begin));
+}
+
+struct str pem_load(struct loader *l, const struct pem_source *source, struct config *config)
+{
+	const struct text_value *text = &source->value->text;
+	const struct text_value *file = &source->value->file;
+	struct value_path path = { .up = source->up, .key = str_from(source->key) };
+	struct value_path file_path = { .up = source->up };
+	size_t errors_before = l->report->error_count;
+	bool is_inline = text->text.len > 0;
+
+	if (!pem_is_set(source))
+		return (struct str){ 0 };
+	file_path.key = arena_printf(l->arena, "%s_file", source->key);
+	if (is_inline && file->text.len) {
+		loader_key_error(l, &file_path, file->at, "and %s exclude each other", source->key);
+		return (struct str){ 0 };
+	}
+	struct str pem = is_inline ? decode_pem(l, &path, text, config)
+				   : read_pem_file(l, &file_path, file, config);
+	if (source->block && l->report->error_count == errors_before &&
+	    !has_block(pem, source->block))
+		loader_value_error(l, is_inline ? &path : &file_path,
+				   is_inline ? text->at : file->at,
+				   "there is no -----BEGIN %s----- in it", source->block);
+	return pem;
+}
+
+static struct position pem_position(const struct pem_source *source)
+{
+	const struct sourced_value *value = source->value;
+
+	return value->text.text.len ? value->text.at : value->file.at;
+}
+
+bool pem_pair_load(struct loader *l, const struct pem_source *certificate,
+		   const struct pem_source *key, struct config *config, struct config_key_pair *ret)
+{
+	const struct pem_source *one = pem_is_set(certificate) ? certificate : key;
+	const struct pem_source *other = one == key ? certificate : key;
+	bool is_inline = one->value->text.text.len > 0;
+	struct position at = pem_position(one);
+	struct value_path path = { .up = one->up };
+	char origin[VALUE_PATH_TEXT_MAX];
+
+	if (!pem_is_set(one))
+		return false;
+	path.key = arena_printf(l->arena, "%s%s", one->key, is_inline ? "" : "_file");
+	if (!pem_is_set(other)) {
+		loader_key_error(l, &path, at, "needs %s%s too", other->key,
+				 is_inline ? "" : "_file");
+		return false;
+	}
+	value_path_format(&path, origin);
+	struct str place = arena_printf(&config->arena, "%s:%u:%u: %s", at.file ? at.file : "",
+					at.line, at.column, origin);
+	size_t errors_before = l->report->error_count;
+	*ret = (struct config_key_pair){
+		.certificate_pem = pem_load(l, certificate, config),
+		.key_pem = pem_load(l, key, config),
+		.origin = place.at,
+	};
+	return l->report->error_count == errors_before;
+}
+
 struct pair_source {
 	const struct value_path *up; /* NULL: top level */
 	const char *certificate_key;
@@ -198,20 +279,20 @@ static void load_pair(struct loader *l, const struct pair_source *source, struct
 
 void certificates_load(struct loader *l, const struct options *options, struct config *config)
 {
-	const struct certificate_options *files = options->certificates.items;
-	size_t count = options->certificates.count;
+	const struct certificate_options *files = options->certificates.pairs.items;
+	size_t count = options->certificates.pairs.count;
 	const struct pair_source text = {
 		.certificate_key = "certificate",
-		.certificate = &options->certificate,
+		.certificate = &options->certificates.certificate.text,
 		.key_key = "certificate_key",
-		.key = &options->certificate_key,
+		.key = &options->certificates.key.text,
 		.read = decode_pem,
 	};
 	const struct pair_source file = {
 		.certificate_key = "certificate_file",
-		.certificate = &options->certificate_file,
+		.certificate = &options->certificates.certificate.file,
 		.key_key = "certificate_key_file",
-		.key = &options->certificate_key_file,
+		.key = &options->certificates.key.file,
 		.read = read_pem_file,
 	};
 	struct value_path list = { .key = STR("certificates") };
@@ -263,10 +344,10 @@ struct str authority_load(struct loader *l, const struct options *options, struc
 	struct value_path path = { .key = STR("certificate_authority") };
 	struct value_path file_path = { .key = STR("certificate_authority_file") };
 
-	if (!str_is_empty(options->certificate_authority.text.text))
-		return decode_pem(l, &path, &options->certificate_authority.text, config);
-	if (!str_is_empty(options->certificate_authority.file.text))
-		return read_pem_file(l, &file_path, &options->certificate_authority.file, config);
+	if (!str_is_empty(options->certificates.authority.text.text))
+		return decode_pem(l, &path, &options->certificates.authority.text, config);
+	if (!str_is_empty(options->certificates.authority.file.text))
+		return read_pem_file(l, &file_path, &options->certificates.authority.file, config);
 	return (struct str){ 0 };
 }
 

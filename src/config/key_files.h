@@ -37,6 +37,24 @@ struct secret_text {
 struct str secret_text_load(struct loader *l, const struct secret_text *source,
 			    struct config *config);
 
+/* A PEM text, inline as base64 or in a file. */
+struct pem_source {
+	const struct value_path *up; /* NULL: top level */
+	const char *key;             /* of the inline form; the other one is "<key>_file" */
+	const struct sourced_value *value;
+	const char *block; /* what must be in it: "CERTIFICATE"; NULL: not looked at */
+};
+
+bool pem_is_set(const struct pem_source *source);
+
+/* Both forms are an error. Empty if neither is set. */
+struct str pem_load(struct loader *l, const struct pem_source *source, struct config *config);
+
+/* One without the other is an error. false: neither is set, or reported. */
+bool pem_pair_load(struct loader *l, const struct pem_source *certificate,
+		   const struct pem_source *key, struct config *config,
+		   struct config_key_pair *ret);
+
 /* certificate_authority(_file): PEM text. */
 struct str authority_load(struct loader *l, const struct options *options, struct config *config);
 

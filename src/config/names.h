@@ -36,3 +36,32 @@ int url_check(struct loader *l, const struct value_path *path, const struct text
 /* bearer_token_format; unset and what is wrong are the default. */
 enum config_bearer bearer_read(struct loader *l, const struct value_path *path,
 			       const struct text_value *value);
+
+struct words {
+	const char *const *names; /* a NULL in between is a number that stands for nothing */
+	size_t count;
+};
+
+/* An enum's index. False if it is unset; or if it is none of the words, which is reported with all of them. */
+bool word_read(struct loader *l, const struct value_path *path, const struct text_value *value,
+	       const struct words *words, size_t *ret);
+
+/* A listener's address, for which the port must be known beforehand. False: unset, or reported. */
+bool address_read(struct loader *l, const struct value_path *path, const struct text_value *value,
+		  struct addr *ret);
+
+/* Milliseconds; what is unset or wrong is the other value. 0 is a value. */
+uint64_t milliseconds_read(struct loader *l, const struct value_path *path,
+			   const struct duration_value *value, uint64_t otherwise);
+
+/* At least 1; UINT64_MAX if it is unset or wrong. */
+uint64_t limit_read(struct loader *l, const struct value_path *path,
+		    const struct number_value *value);
+
+/* At most the maximum; what is unset or wrong is the other value. */
+uint32_t number_read(struct loader *l, const struct value_path *path,
+		     const struct number_value *value, uint32_t max, uint32_t otherwise);
+
+/* tunnel_reauthorization: whether tunnels are asked again. */
+bool reauthorization_read(struct loader *l, const struct value_path *path,
+			  const struct text_value *value, bool otherwise);

@@ -3,7 +3,8 @@
  *
  *	from = ("tcp+https" | "tcp+http") "://" host [ ":" port ] { "/" host [ ":" port ] }
  *
- * With a path the host only tells people where the gateway is, and the path's elements are the names.
+ * The host may contain any number of *, each of which stands for any text; the route then has no names but a
+ * wildcard. With a path the host only tells people where the gateway is, and the path's elements are the names.
  */
 
 #include "config/routes.h"
@@ -40,13 +41,22 @@ static int read_name(struct loader *l, const struct value_path *path, const stru
 		loader_value_error(l, path, from->at, "\"%.*s\": %s", STR_FMT(from->text), e.text);
 		return -1;
 	}
-	if (str_contains(ret->host, STR("*"))) {
-		loader_value_error(l, path, from->at,
-				   "\"%.*s\": names with * are not supported yet",
-				   STR_FMT(from->text));
-		return -1;
-	}
 	return 0;
+}
+
+static bool has_star(const struct authority *name)
+{
+	return str_find(name->host, '*') < name->host.len;
+}
+
+static int refuse_star(struct loader *l, const struct value_path *path,
+		       const struct text_value *from)
+{
+	loader_value_error(l, path, from->at,
+			   "\"%.*s\": a * works only without a path, as in "
+			   "tcp+https://*.example.com:22",
+			   STR_FMT(from->text));
+	return -1;
 }
 
 static size_t count_slashes(struct str s)
@@ -72,6 +82,8 @@ static int read_path(struct loader *l, const struct value_path *path, const stru
 		}
 		if (read_name(l, path, from, item, &names[i]) < 0)
 			return -1;
+		if (has_star(&names[i]))
+			return refuse_star(l, path, from);
 	}
 	return 0;
 }
@@ -87,6 +99,13 @@ int route_read_from(struct loader *l, const struct value_path *path, const struc
 
 	if (read_name(l, path, from, host, &gateway) < 0)
 		return -1;
+	if (count && has_star(&gateway))
+		return refuse_star(l, path, from);
+	route->from = text;
+	if (has_star(&gateway)) {
+		route->wildcard = gateway.text;
+		return 0;
+	}
 	if (count > NAMES_MAX) {
 		loader_value_error(l, path, from->at, "has more than %d names", NAMES_MAX);
 		return -1;
@@ -95,7 +114,6 @@ int route_read_from(struct loader *l, const struct value_path *path, const struc
 	names[0] = gateway;
 	if (count && read_path(l, path, from, str_from_pos(rest, host.len + 1), names) < 0)
 		return -1;
-	route->from = text;
 	route->names = names;
 	route->name_count = count ? count : 1;
 	return 0;

@@ -11,10 +11,16 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "config/config_issuers.h"
+#include "config/key_files.h"
+#include "config/names.h"
+
+#define DEPENDS_ON_MAX 5
 
 struct routes {
 	struct loader *loader;
+	const struct options *options;
 	struct config *config;
+	struct config_lifetime lifetime; /* what is set for all */
 	struct config_route *items;
 	size_t count;
 	struct map names; /* lower-cased name -> route that has it */
@@ -36,6 +42,17 @@ static char *format_id(const struct config_route *route, const struct list_value
 	return lower;
 }
 
+/* A route, in words for a message about another one. */
+static struct str describe(struct routes *r, const struct config_route *route,
+			   const struct config_route *reader)
+{
+	bool is_near = route->at.file == reader->at.file;
+
+	if (is_near || !route->at.file)
+		return arena_printf(r->loader->arena, "the route in line %u", route->at.line);
+	return arena_printf(r->loader->arena, "the route in %s:%u", route->at.file, route->at.line);
+}
+
 /* Returns false, reported, for a route that must not be there. */
 static bool claim_id(struct routes *r, const struct value_path *path, struct config_route *route,
 		     const struct list_value *to)
@@ -45,99 +62,77 @@ static bool claim_id(struct routes *r, const struct value_path *path, struct con
 
 	if (other) {
 		loader_key_error(r->loader, path, route->at,
-				 "has the same from and to as the route in line %u; "
-				 "put their policies into one",
-				 other->at.line);
+				 "has the same from and to as %.*s; put their policies into one",
+				 STR_FMT(describe(r, other, route)));
 		return false;
 	}
 	(void)map_put(&r->ids, str_from(id), route);
 	return true;
 }
 
+static void claim_name(struct routes *r, const struct value_path *path, struct config_route *route,
+		       struct str name, struct position at)
+{
+	_cleanup_(mem_freep) char *lower = str_copy_lower(name);
+	const struct config_route *first = map_get(&r->names, str_from(lower));
+
+	if (first)
+		loader_value_warning(r->loader, path, at,
+				     "%.*s answers for %.*s already; this one never will",
+				     STR_FMT(describe(r, first, route)), STR_FMT(name));
+	else
+		(void)map_put(&r->names, str_from(lower), route);
+}
+
 static void claim_names(struct routes *r, const struct value_path *path, struct config_route *route,
 			struct position at)
 {
-	for (size_t i = 0; i < route->name_count; i++) {
-		struct str name = route->names[i].text;
-		_cleanup_(mem_freep) char *lower = str_copy_lower(name);
-		const struct config_route *first = map_get(&r->names, str_from(lower));
-
-		if (first)
-			loader_value_warning(r->loader, path, at,
-					     "the route in line %u answers for %.*s already; this "
-					     "one never will",
-					     first->at.line, STR_FMT(name));
-		else
-			(void)map_put(&r->names, str_from(lower), route);
-	}
+	if (route->wildcard.len)
+		claim_name(r, path, route, route->wildcard, at);
+	for (size_t i = 0; i < route->name_count; i++)
+		claim_name(r, path, route, route->names[i].text, at);
 }
 
-struct contradiction {
-	const char *setting;
-	const char *other;
-	struct position at; /* of the setting; line 0: it does not ask for anything */
-	struct position other_at;
-};
-
-static struct position position_if(const struct bool_value *value)
+/* configuration.md 7.1. Hosts or URLs; of a URL the host counts. */
+static void check_depends_on(struct loader *l, const struct value_path *up,
+			     const struct list_value *list)
 {
-	return value->is_true ? value->at : (struct position){ 0 };
-}
+	struct value_path path = { .up = up, .key = STR("depends_on") };
 
-/* policy-language.md 13: a list that is there counts, even an empty one. */
-static void check_contradictions(struct loader *l, const struct value_path *path,
-				 const struct route_options *o)
-{
-	const char *public_name = "allow_public_unauthenticated_access";
-	const char *any_name = "allow_any_authenticated_user";
-	struct position public_at = position_if(&o->allow_public_unauthenticated_access);
-	struct position any_at = position_if(&o->allow_any_authenticated_user);
-	const struct contradiction rows[] = {
-		{ public_name, any_name, public_at, any_at },
-		{ public_name, "allowed_domains", public_at, o->allowed_domains.at },
-		{ public_name, "allowed_users", public_at, o->allowed_users.at },
-		{ public_name, "allowed_groups", public_at, o->allowed_groups.at },
-		{ any_name, "allowed_domains", any_at, o->allowed_domains.at },
-		{ any_name, "allowed_users", any_at, o->allowed_users.at },
-		{ any_name, "allowed_groups", any_at, o->allowed_groups.at },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (value_is_set(rows[i].at) && value_is_set(rows[i].other_at))
-			loader_value_error(l, path, rows[i].at, "%s and %s exclude each other",
-					   rows[i].setting, rows[i].other);
-}
-
-/* An empty entry would match whoever has no address; one with blanks never matches anybody. */
-static void check_entries(struct loader *l, const struct value_path *path, struct str key,
-			  const struct list_value *list)
-{
-	struct value_path here = { .up = path, .key = key };
-
+	if (list->count > DEPENDS_ON_MAX)
+		loader_value_error(l, &path, list->at, "has more than %d hosts", DEPENDS_ON_MAX);
 	for (size_t i = 0; i < list->count; i++) {
-		struct value_path item = { .up = &here, .index = i };
-		const struct text_value *value = &list->items[i];
+		struct value_path item = { .up = &path, .index = i };
+		struct str text = list->items[i].text;
+		bool is_url = str_find(text, '/') < text.len;
+		struct authority host;
+		struct url url;
 
-		if (str_is_empty(value->text))
-			loader_value_error(l, &item, value->at, "must not be empty");
-		else if (str_trim(value->text).len != value->text.len)
-			loader_value_warning(l, &item, value->at,
-					     "\"%.*s\" has blanks around it and matches nobody",
-					     STR_FMT(value->text));
+		if ((is_url ? url_parse(text, &url, NULL)
+			    : authority_parse(text, false, &host, NULL)) < 0)
+			loader_value_error(l, &item, list->items[i].at,
+					   "\"%.*s\" is neither a host nor a URL", STR_FMT(text));
 	}
+	if (list->count)
+		loader_key_warning(l, &path, list->at, "is not supported yet and has no effect");
 }
 
-static void fill_route(struct arena *arena, const struct route_options *o,
-		       struct config_route *route)
+static void read_settings(struct routes *r, const struct value_path *path,
+			  const struct route_options *o, struct config_route *route)
 {
+	struct loader *l = r->loader;
+	struct arena *arena = &r->config->arena;
+	const struct pem_source client_ca = { path, "tls_downstream_client_ca", &o->client_ca,
+					      "CERTIFICATE" };
+
+	route_read_access(l, path, &o->access, arena, &route->access);
+	route_read_idp(l, path, o, r->config, &route->idp);
+	route_read_upstream(l, path, o, r->options, r->config, &route->upstream);
+	route_read_lifetime(l, path, o, &r->lifetime, &route->lifetime);
+	check_depends_on(l, path, &o->depends_on);
+	route->client_ca_pem = pem_load(l, &client_ca, r->config);
 	route->name = arena_copy(arena, o->name.text);
 	route->description = arena_copy(arena, o->description.text);
-	route->access.allowed_users = list_value_copy(&o->allowed_users, arena);
-	route->access.allowed_domains = list_value_copy(&o->allowed_domains, arena);
-	route->access.allowed_groups = list_value_copy(&o->allowed_groups, arena);
-	route->access.allow_any_authenticated_user = o->allow_any_authenticated_user.is_true;
-	route->access.allow_public_unauthenticated_access =
-		o->allow_public_unauthenticated_access.is_true;
 }
 
 static void load_tcp_route(struct routes *r, const struct value_path *path,
@@ -148,19 +143,12 @@ static void load_tcp_route(struct routes *r, const struct value_path *path,
 	struct value_path from_path = { .up = path, .key = STR("from") };
 	struct value_path to_path = { .up = path, .key = STR("to") };
 	struct route_options options = { .at = node->at };
-	struct config_route route = {
-		.at = node->at,
-		.upstream = { .breakers = { UINT64_MAX, UINT64_MAX }, .panic_percent = 50 },
-		.lifetime = { .max_tunnels = UINT64_MAX },
-	};
+	struct config_route route = { .at = node->at };
 	size_t errors_before = l->report->error_count;
+	char text[VALUE_PATH_TEXT_MAX];
 
 	schema_load(l, path, node, &route_schema, &options);
-	check_contradictions(l, path, &options);
-	route_read_idp(l, path, &options, r->config, &route.idp);
-	check_entries(l, path, STR("allowed_users"), &options.allowed_users);
-	check_entries(l, path, STR("allowed_domains"), &options.allowed_domains);
-	check_entries(l, path, STR("allowed_groups"), &options.allowed_groups);
+	read_settings(r, path, &options, &route);
 	(void)route_read_from(l, &from_path, &options.from, arena, &route); /* counted below */
 	if (value_is_set(options.to.at))
 		(void)route_read_to(l, &to_path, &options.to, arena, &route);
@@ -169,7 +157,8 @@ static void load_tcp_route(struct routes *r, const struct value_path *path,
 	if (l->report->error_count > errors_before)
 		return;
 
-	fill_route(arena, &options, &route);
+	value_path_format(path, text);
+	route.path = arena_copy(arena, str_from(text));
 	struct config_route *place = &r->items[r->count];
 	*place = route;
 	if (!claim_id(r, path, place, &options.to))
@@ -243,7 +232,13 @@ void routes_load(struct loader *l, const struct options *options, struct config 
 	size_t policy_count = count_entries(l, "policy", options->policy);
 	size_t routes_count = count_entries(l, "routes", options->routes);
 	size_t count = policy_count + routes_count;
-	struct routes r = { .loader = l, .config = config };
+	struct routes r = { .loader = l, .options = options, .config = config };
+	struct value_path write = { .key = STR("timeout_write") };
+	struct value_path reauthorization = { .key = STR("tunnel_reauthorization") };
+
+	r.lifetime.timeout_ms = milliseconds_read(l, &write, &options->timeouts.write, 0);
+	r.lifetime.reauthorize = reauthorization_read(l, &reauthorization,
+						      &options->reauthorization, true);
 
 	if (count > CONFIG_ROUTES_MAX) {
 		loader_value_error(l, NULL, (struct position){ .file = options->file },

@@ -164,11 +164,12 @@ static void test_bad_from(void **state)
 		{ F("tcp+https://a/b:1//c:1"),
 		  "E c.yaml:2:11: routes[0].from: \"tcp+https://a/b:1//c:1\" has an empty path "
 		  "element; remove the slash\n" },
-		{ F("tcp+https://*.a:1"), "E c.yaml:2:11: routes[0].from: \"tcp+https://*.a:1\": "
-					  "names with * are not supported yet\n" },
 		{ F("tcp+https://p/*.a:1"),
-		  "E c.yaml:2:11: routes[0].from: \"tcp+https://p/*.a:1\": "
-		  "names with * are not supported yet\n" },
+		  "E c.yaml:2:11: routes[0].from: \"tcp+https://p/*.a:1\": a * works only without a "
+		  "path, as in tcp+https://*.example.com:22\n" },
+		{ F("tcp+https://*.a/b:1"),
+		  "E c.yaml:2:11: routes[0].from: \"tcp+https://*.a/b:1\": a * works only without a "
+		  "path, as in tcp+https://*.example.com:22\n" },
 		{ F("redis.test:1"), "E c.yaml:2:11: routes[0].from: \"redis.test:1\" is not a "
 				     "source URL (tcp+https://host:port)\n" },
 		{ F("ftp://a"), "E c.yaml:2:11: routes[0].from: \"ftp://a\" is not a source URL "
@@ -211,11 +212,21 @@ static void test_bad_to(void **state)
 		{ R("tcp+https://a:1", ""),
 		  "E c.yaml:2:5: routes[0] needs a to: tcp://host:port\n" },
 		{ T("[]"), "E c.yaml:3:9: routes[0].to: needs between 1 and 256 upstreams\n" },
-		{ T("https://p.test"),
-		  "E c.yaml:3:9: routes[0].to: \"https://p.test\": forwarding to another proxy is not "
-		  "supported yet; use tcp://\n" },
 		{ T("[tcp://a, udp://b]"),
-		  "E c.yaml:3:19: routes[0].to[1]: \"udp://b\": a TCP route leads to tcp://\n" },
+		  "E c.yaml:3:19: routes[0].to[1]: \"udp://b\": a TCP route leads to tcp://, unix://, "
+		  "or to a proxy: http:// or https://\n" },
+		{ T("['tcp://a:1', 'https://p.test']"),
+		  "E c.yaml:3:23: routes[0].to: cannot mix tcp:// and https://\n" },
+		{ T("['http://a:1', 'unix:///x']"),
+		  "E c.yaml:3:24: routes[0].to: cannot mix http:// and unix://\n" },
+		{ T("['unix:///x', 'tcp://x']"),
+		  "E c.yaml:3:23: routes[0].to: cannot mix unix:// and tcp://\n" },
+		{ T("unix://x"),
+		  "E c.yaml:3:9: routes[0].to: \"unix://x\" must be unix:// and an absolute path of "
+		  "at most 107 bytes\n" },
+		{ T("http://p.test/x"),
+		  "E c.yaml:3:9: routes[0].to: \"http://p.test/x\": only host and port belong "
+		  "here\n" },
 		{ T("tcp://b:1,0"),
 		  "E c.yaml:3:9: routes[0].to: \"0\" is not a weight (a number above 0); several "
 		  "upstreams are written as a list\n" },
@@ -242,13 +253,28 @@ static void test_bad_to(void **state)
 static void test_bad_settings(void **state)
 {
 	static const struct bad_case cases[] = {
-		{ S("    policy: [{allow: {and: [{domain: a}]}}]\n"),
-		  "E c.yaml:4:5: routes[0].policy is not supported yet\n" },
+		{ S("    policy: 'allow: x'\n"),
+		  "E c.yaml:4:13: routes[0].policy: must be a mapping or a list of rules, not a "
+		  "text\n" },
 		{ S("    policy: []\n"), "" },
-		{ S("    allowed_idp_claims: {a: b}\n"),
-		  "E c.yaml:4:5: routes[0].allowed_idp_claims is not supported yet\n" },
-		{ S("    idle_timeout: 5m\n"),
-		  "W c.yaml:4:5: routes[0].idle_timeout is not supported yet and has no effect\n" },
+		{ S("    policy:\n"), "" },
+		{ S("    allowed_idp_claims: [a]\n"),
+		  "E c.yaml:4:25: routes[0].allowed_idp_claims: must be a mapping of claims to lists "
+		  "of values\n" },
+		{ S("    allowed_idp_claims: {a: {b: c}, d: [[e]], '': f}\n"),
+		  "E c.yaml:4:29: routes[0].allowed_idp_claims.a: must be a value or a list of "
+		  "values\n"
+		  "E c.yaml:4:41: routes[0].allowed_idp_claims.d[0]: must be a value\n"
+		  "E c.yaml:4:47: routes[0].allowed_idp_claims: a claim needs a name\n" },
+		{ S("    outlier_detection: {interval: 1s}\n"),
+		  "W c.yaml:4:5: routes[0].outlier_detection is not supported yet and has no "
+		  "effect\n" },
+		{ S("    depends_on: [a.test, 'https://b.test/c']\n"),
+		  "W c.yaml:4:17: routes[0].depends_on is not supported yet and has no effect\n" },
+		{ S("    depends_on: [a/b, c, d, e, f, g]\n"),
+		  "E c.yaml:4:17: routes[0].depends_on: has more than 5 hosts\n"
+		  "E c.yaml:4:18: routes[0].depends_on[0]: \"a/b\" is neither a host nor a URL\n"
+		  "W c.yaml:4:17: routes[0].depends_on is not supported yet and has no effect\n" },
 		{ S("    set_authorization_header: x\n"),
 		  "E c.yaml:4:5: routes[0].set_authorization_header is no longer supported\n" },
 		{ "policy: [{from: 'tcp+https://a', to: 'tcp://b', set_authorization_header: x}]\n",
@@ -312,6 +338,12 @@ static void test_duplicates(void **state)
 		  "policy:\n"
 		  "  - {from: 'tcp+https://a:2', to: 'tcp://b'}\n",
 		  "W c.yaml:3:12: routes[1].from: the route in line 2 answers for A:1 already; this "
+		  "one never will\n" },
+		{ "routes:\n"
+		  "  - {from: 'tcp+https://*.a:1', to: 'tcp://b'}\n"
+		  "  - {from: 'tcp+https://*.A:1', to: 'tcp://c'}\n"
+		  "  - {from: 'tcp+https://*a:1', to: 'tcp://c'}\n",
+		  "W c.yaml:3:12: routes[1].from: the route in line 2 answers for *.A:1 already; this "
 		  "one never will\n" },
 	};
 

@@ -102,6 +102,10 @@ static void load_value(struct loader *l, const struct value_path *path,
 	case SETTING_MAP:
 		(void)value_read_map(l, path, pair->value, field);
 		return;
+	case SETTING_NODE:
+		if (pair->value->kind != YAML_NULL)
+			memcpy(field, &pair->value, sizeof(pair->value));
+		return;
 	case SETTING_CUSTOM:
 		setting->parse(l, path, pair, record);
 		return;

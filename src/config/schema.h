@@ -32,9 +32,13 @@ enum setting_type {
 	SETTING_RECORDS,  /* a list of such mappings: struct records_value */
 	SETTING_NAMED,    /* a mapping of names to such mappings: struct named_value */
 	SETTING_MAP,      /* a mapping of free keys to texts: struct map_value */
+	SETTING_NODE,     /* const struct yaml_node *: read later, by whoever knows how */
 	SETTING_CUSTOM,   /* parse() */
 	SETTING_ANY,      /* not read in this release */
 };
+
+/* Whether a setting means something for a tunnel; those of a listener or of the login do. */
+enum setting_effect { SETTING_EFFECT_YES, SETTING_EFFECT_PART, SETTING_EFFECT_NO };
 
 struct schema;
 
@@ -45,7 +49,9 @@ struct setting {
 	const char *help; /* one line, for the reference manual */
 	const char
 		*default_text; /* NULL: unset. Setting it to this explicitly is never a problem */
-	size_t offset;         /* in the struct of the schema */
+	const char *variable;  /* in the environment. NULL: the key in upper case; "": none */
+	enum setting_effect effect;
+	size_t offset;              /* in the struct of the schema */
 	const struct schema *table; /* what a mapping, or each element of a list, may hold */
 	void (*parse)(struct loader *l, const struct value_path *path, const struct yaml_pair *pair,
 		      void *record);

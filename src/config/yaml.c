@@ -306,3 +306,27 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, struct str key
 			return mapping->pairs[i].value;
 	return NULL;
 }
+
+const struct yaml_node *yaml_copy_node(const struct yaml_node *node, struct arena *arena)
+{
+	struct yaml_node *copy = arena_alloc(arena, sizeof(*copy));
+
+	*copy = *node;
+	copy->text = arena_copy(arena, node->text);
+	if (node->kind == YAML_MAPPING && node->count) {
+		copy->pairs = arena_alloc_array(arena, node->count, sizeof(*copy->pairs));
+		for (size_t i = 0; i < node->count; i++)
+			copy->pairs[i] = (struct yaml_pair){
+				.key = arena_copy(arena, node->pairs[i].key),
+				.written = arena_copy(arena, node->pairs[i].written),
+				.at = node->pairs[i].at,
+				.value = yaml_copy_node(node->pairs[i].value, arena),
+			};
+	}
+	if (node->kind == YAML_SEQUENCE && node->count) {
+		copy->items = arena_alloc_array(arena, node->count, sizeof(*copy->items));
+		for (size_t i = 0; i < node->count; i++)
+			copy->items[i] = yaml_copy_node(node->items[i], arena);
+	}
+	return copy;
+}

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/compiler.h"
 #include "base/str.h"
 #include "config/report.h"
@@ -39,6 +40,7 @@ struct yaml_node {
 	const struct yaml_node **items; /* sequence */
 	size_t count;                   /* of either */
 	size_t weight;                  /* nodes in this subtree, those behind aliases included */
+	size_t height; /* levels in it, likewise: what walks it needs that much stack */
 };
 
 struct yaml_pair {
@@ -61,3 +63,6 @@ const struct yaml_node *yaml_root(const struct yaml *yaml);
 
 /* The value of a key given in lower case, or NULL. */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, struct str key);
+
+/* A copy of everything below, which is in the arena and borrows only the names of files. */
+const struct yaml_node *yaml_copy_node(const struct yaml_node *node, struct arena *arena);

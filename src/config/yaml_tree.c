@@ -156,6 +156,8 @@ static int add_node(struct tree *t, const struct yaml_node *node, struct positio
 		return 0;
 	}
 	frame->node->weight += node->weight;
+	if (frame->node->height <= node->height)
+		frame->node->height = node->height + 1;
 	if (frame->node->kind == YAML_MAPPING)
 		return add_pair(t, frame, node);
 	if (make_room(t, frame, at) < 0)
@@ -212,6 +214,7 @@ int tree_scalar(struct tree *t, const struct tree_scalar *scalar)
 		.at = at,
 		.text = keep_text(t, scalar->text),
 		.weight = 1,
+		.height = 1,
 	};
 	if (remember_anchor(t, scalar->anchor, node) < 0)
 		return -1;
@@ -228,6 +231,8 @@ int tree_alias(struct tree *t, struct str anchor, struct position at)
 			   "there is no anchor &%.*s before this alias", STR_FMT(anchor));
 		return -1;
 	}
+	if (t->depth + node->height > YAML_DEPTH_MAX + 1)
+		return fail(t, at, "the file is nested too deeply");
 	if (count_nodes(t, node->weight, at) < 0)
 		return -1;
 	return add_node(t, node, at);
@@ -243,7 +248,7 @@ int tree_begin(struct tree *t, enum yaml_kind kind, struct str anchor, struct po
 		return -1;
 
 	struct yaml_node *node = arena_alloc(&t->yaml->arena, sizeof(*node));
-	*node = (struct yaml_node){ .kind = kind, .at = at, .weight = 1 };
+	*node = (struct yaml_node){ .kind = kind, .at = at, .weight = 1, .height = 1 };
 	t->frames[t->depth++] = (struct tree_frame){
 		.node = node,
 		.anchor = keep_text(t, anchor),

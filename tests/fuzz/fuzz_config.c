@@ -23,11 +23,15 @@ static void check_routes(const struct config *config)
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct config_route *route = &config->routes[i];
 
-		assert(route->name_count > 0 && route->target_count > 0);
+		assert(route->target_count > 0 && route->path.len > 0);
+		assert((route->name_count > 0) == (route->wildcard.len == 0));
 		for (size_t n = 0; n < route->name_count; n++)
 			assert(route->names[n].host.len > 0);
 		for (size_t n = 0; n < route->target_count; n++) {
-			assert(route->targets[n].host.len > 0 && route->targets[n].port > 0);
+			bool is_unix = route->targets[n].hop == CONFIG_HOP_UNIX;
+
+			assert(route->targets[n].host.len > 0);
+			assert((route->targets[n].port > 0) == !is_unix);
 			assert(route->targets[n].is_weighted == (route->targets[n].weight > 0));
 		}
 		assert(!route->access.allow_public_unauthenticated_access ||
@@ -71,7 +75,8 @@ static void check(struct str text, const char *name)
 	for (size_t i = 0; i < report.count; i++)
 		assert(report.problems[i].text[0]);
 	if (config) {
-		assert(config->cookies.expire_s > 0 && config->listen.workers <= CONFIG_WORKERS_MAX);
+		assert(config->cookies.expire_s > 0 &&
+		       config->listen.workers <= CONFIG_WORKERS_MAX);
 		check_routes(config);
 		check_login(config);
 	}

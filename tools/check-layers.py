@@ -30,6 +30,7 @@ LIBRARIES = [
     (re.compile(r"curl/.*"), {"http"}),
     (re.compile(r"sqlite3\.h|libpq-fe\.h"), {"session"}),
     (re.compile(r"libfyaml\.h"), {"config"}),
+    (re.compile(r"glib\.h"), {"policy"}),
     (re.compile(r"uv\.h|uv/.*|ares\.h|ares_.*"), {"io"}),
     (re.compile(r"crypt\.h"), {"identity"}),
     (re.compile(r"pcre2\.h"), {"base"}),

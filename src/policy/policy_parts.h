@@ -78,18 +78,15 @@ struct ip_ranges {
 	size_t count;
 };
 
-/* Sets and matchers that are not given are empty, and is_given says so. */
+/* A matcher without tests was not given. */
 struct certificate_test {
 	bool has_fingerprints;
 	bool has_spki_hashes;
 	struct match_set fingerprints; /* 64 lower-case hex digits */
 	struct match_set spki_hashes;
-	struct matcher emails; /* no tests: not given, or holds anyway but wants one */
+	struct matcher emails;
 	struct matcher dns_names;
 	struct matcher uris;
-	bool wants_email;
-	bool wants_dns_name;
-	bool wants_uri;
 };
 
 /* after <= now < before */
@@ -132,6 +129,9 @@ struct verdict {
 	uint64_t reasons;
 };
 
+/* NULL: there is none of that name. */
+const struct criterion *criterion_find(struct str name);
+
 struct verdict member_judge(const struct member *m, const struct policy_input *input);
 
 /* INT64_MAX: never */
@@ -158,9 +158,14 @@ struct rule {
 	size_t count;
 };
 
+struct zone_owner {
+	struct zone_owner *next;
+	struct time_zone *zone;
+};
+
 struct policy {
 	struct arena arena;
-	struct time_zones zones;
+	struct zone_owner *zones;
 	const struct rule *rules; /* legacy fields, rules of the policy, certificates */
 	size_t count;
 	bool has_time; /* some member looks at the clock */
@@ -171,25 +176,94 @@ const char *operator_name(enum rule_operator operator);
 struct verdict group_judge(const struct group *g, const struct policy_input *input);
 struct verdict rule_judge(const struct rule *r, const struct policy_input *input);
 
-/* ---- reading: policy_read.c ---- */
+/* ---- reading: policy_reader.c, policy_parse.c ---- */
 
 /* Where reading stands. A mistake is reported and counted, and reading goes on, so that all of them are found. */
 struct reader {
 	struct policy *policy;
 	struct report *report;
-	struct buf path; /* "routes[2].policy[0].allow.and[1].email" */
+	struct buf path;  /* "routes[2].policy[0].allow.and[1].email" */
+	size_t route_len; /* how much of it is the route's */
+	const char *file; /* of the last position kept, and its copy */
+	const char *file_copy;
+	struct rule *rules; /* room for all there can be */
+	size_t rule_count;
 	size_t member_count;
 	size_t mistake_count;
 };
+
+void reader_init(struct reader *r, struct policy *policy, const struct config_route *route,
+		 struct report *report);
+void reader_done(struct reader *r);
 
 /* "<path>: <sentence>" */
 void reader_error(struct reader *r, struct position at, const char *format, ...) PRINTF_LIKE(3, 4);
 void reader_warning(struct reader *r, struct position at, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
+/* A position that lives as long as the policy. */
+struct position reader_keep(struct reader *r, struct position at);
+
+/* A value as it would be written on one line, at most POLICY_TEXT_MAX bytes of it. */
+struct str reader_text(struct reader *r, const struct yaml_node *node);
+
+/* The path behind the route's: the name of a rule. */
+const char *reader_name(const struct reader *r);
+
 /* Lengthens the path; returns what reader_leave() needs to shorten it again. */
 size_t reader_enter(struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
 void reader_leave(struct reader *r, size_t mark);
 
-/* Reads {name: operand} as a member. -1: reported. */
-int member_read(struct reader *r, const struct yaml_node *node, struct member *ret);
+/* All rules of "policy". */
+void policy_rules_read(struct reader *r, const struct yaml_node *node);
+size_t policy_rules_max(const struct yaml_node *node);
+
+/* Those of the other access settings, which are alternatives, and of the client's certificate. */
+void legacy_rules_make(struct reader *r, const struct config_access *access);
+void certificate_rule_make(struct reader *r);
+
+/* {criterion: operand} */
+void member_read(struct reader *r, const struct yaml_pair *pair, struct member *ret);
+
+/* A number of JSON. */
+bool text_is_number(struct str text);
+
+/* A scalar as YAML and JSON understand it. False: null, a list or a mapping, which equal nothing. */
+bool value_read(struct reader *r, const struct yaml_node *node, struct policy_value *ret);
+
+enum match_kind {
+	MATCH_KIND_TEXT,     /* a string matcher (policy-language.md 5.1) */
+	MATCH_KIND_ANY_TEXT, /* the same for match_any_text() */
+	MATCH_KIND_LIST,     /* a string-list matcher (5.2) of texts */
+	MATCH_KIND_VALUES,   /* the same of values of any type */
+};
+
+void matcher_read(struct reader *r, const struct yaml_node *node, enum match_kind kind,
+		  struct matcher *ret);
+
+/* A set of what is in values, which it takes apart. */
+struct match_set match_set_make(struct policy_value *values, size_t count);
+
+/* One test of a whole set, for legacy fields: there an empty entry is nobody. */
+struct matcher matcher_make(struct reader *r, enum match_op op, const struct str *texts,
+			    size_t count);
+
+/* The operands of criteria: policy_address.c, policy_certificate.c, policy_time.c */
+void ip_ranges_read(struct reader *r, const struct yaml_node *node, struct ip_ranges *ret);
+bool ip_ranges_have(const struct ip_ranges *ranges, const struct addr *ip);
+
+void certificate_test_read(struct reader *r, const struct yaml_node *node,
+			   struct certificate_test *ret);
+bool certificate_test_holds(const struct certificate_test *t, const struct policy_certificate *c);
+
+void date_range_read(struct reader *r, const struct yaml_node *node, struct date_range *ret);
+bool date_range_has(const struct date_range *range, int64_t at_unix);
+int64_t date_range_next(const struct date_range *range, int64_t at_unix);
+
+void week_days_read(struct reader *r, const struct yaml_node *node, struct week_days *ret);
+bool week_days_have(const struct week_days *days, int64_t at_unix);
+int64_t week_days_next(const struct week_days *days, int64_t at_unix);
+
+void day_range_read(struct reader *r, const struct yaml_node *node, struct day_range *ret);
+bool day_range_has(const struct day_range *range, int64_t at_unix);
+int64_t day_range_next(const struct day_range *range, int64_t at_unix);

@@ -1,5 +1,5 @@
 /*
- * policy_test.c - the vectors for routes without policy language, and cases of our own for groups
+ * policy_test.c - the settings that are no policy language, and what decided
  */
 
 #include <setjmp.h>
@@ -10,118 +10,14 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "policy/policy.h"
-#include "tests/vectors/vectors.h"
-
-static const char *outcome_name(enum policy_outcome outcome)
-{
-	switch (outcome) {
-	case POLICY_ALLOW:
-		return "allow";
-	case POLICY_LOGIN:
-		return "login";
-	case POLICY_DENY:
-		return "deny";
-	}
-	return "";
-}
-
-/* "a,b": the names are sorted because the enum is. */
-static void format_reasons(uint64_t reasons, char *out, size_t size)
-{
-	size_t len = 0;
-
-	out[0] = '\0';
-	for (unsigned i = 0; i < REASON_COUNT; i++)
-		if (reasons & policy_reason_bit(i))
-			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "," : "",
-						policy_reason_name(i));
-}
+#include "policy/policy_testing.h"
 
 static void assert_reasons(uint64_t reasons, const char *expected)
 {
 	char text[256];
 
-	format_reasons(reasons, text, sizeof(text));
+	reasons_format(reasons, text, sizeof(text));
 	assert_string_equal(text, expected);
-}
-
-static struct config *parse_route(const json_t *route)
-{
-	json_t *file = json_pack("{s:[O]}", "routes", route);
-	char *text = json_dumps(file, 0);
-	struct report report = { 0 };
-	struct config *config = NULL;
-	struct err e = { 0 };
-
-	(void)config_parse(str_from(text), "vector.json", &config, &report, &e);
-	report_done(&report);
-	free(text);
-	json_decref(file);
-	return config;
-}
-
-static void read_session(const json_t *file, const json_t *vector, struct policy_input *input)
-{
-	const json_t *context = vectors_get(vector, "context");
-	const json_t *id = json_object_get(context, "session_id");
-
-	*input = (struct policy_input){ 0 };
-	if (!id)
-		return;
-	const json_t *session = vectors_get(vectors_get(file, "sessions"), json_string_value(id));
-	input->has_session = true;
-	input->user_id = vectors_str(session, "user_id");
-	input->email = vectors_str(session, "email");
-}
-
-static void assert_json_reasons(uint64_t reasons, const json_t *expected)
-{
-	char text[256] = "";
-	size_t len = 0;
-
-	for (size_t i = 0; i < json_array_size(expected); i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "," : "",
-					json_string_value(json_array_get(expected, i)));
-	assert_reasons(reasons, text);
-}
-
-static void check_vector(const json_t *file, const json_t *vector)
-{
-	const json_t *expect = vectors_get(vector, "expect");
-	struct config *config = parse_route(vectors_get(vector, "route"));
-
-	if (json_is_true(json_object_get(expect, "config_error"))) {
-		assert_null(config);
-		return;
-	}
-	assert_non_null(config);
-	assert_int_equal(config->route_count, 1);
-
-	struct policy *policy = policy_compile(&config->routes[0], POLICY_CERTIFICATE_FREE,
-					       NULL);
-	struct policy_input input;
-	struct decision d;
-	config_free(config); /* a policy keeps what it needs */
-	read_session(file, vector, &input);
-	policy_eval(policy, &input, &d);
-	assert_int_equal(d.allow, json_is_true(vectors_get(expect, "allow")));
-	assert_int_equal(d.deny, json_is_true(vectors_get(expect, "deny")));
-	assert_json_reasons(d.allow_reasons, vectors_get(expect, "allow_reasons"));
-	assert_json_reasons(d.deny_reasons, vectors_get(expect, "deny_reasons"));
-	assert_string_equal(outcome_name(d.outcome), vectors_str(expect, "outcome").at);
-	policy_free(policy);
-}
-
-static void test_vectors(void **state)
-{
-	json_t *file = vectors_load("policy_legacy.json");
-	const json_t *vectors = vectors_get(file, "vectors");
-
-	assert_int_equal(json_array_size(vectors), 13);
-	for (size_t i = 0; i < json_array_size(vectors); i++)
-		check_vector(file, json_array_get(vectors, i));
-	json_decref(file);
 }
 
 #define LIST(...)                                                                                  \
@@ -165,8 +61,9 @@ static const struct str eng_and_ops[] = { { "eng", 3 }, { "ops", 3 } };
 static void check_cases(const struct eval_case *cases, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		struct report report = { 0 };
 		struct policy *policy = policy_compile(&cases[i].route, POLICY_CERTIFICATE_FREE,
-						       NULL);
+						       &report);
 		struct decision d;
 
 		print_message("%s\n", cases[i].name);
@@ -309,7 +206,6 @@ static void test_reason_names_are_sorted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_groups_and_merging),
 		cmocka_unit_test(test_addresses_and_sessions),
 		cmocka_unit_test(test_reason_names_are_sorted),

@@ -236,7 +236,7 @@ static int login_status(struct exchange_fixture *f, const json_t *request)
 
 static void test_login_vectors(void **state)
 {
-	json_t *root = vectors_load("login_response.json");
+	json_t *root = vectors_load("policy.json");
 	const json_t *vectors = vectors_get(root, "login_response_vectors");
 	size_t i;
 	json_t *vector;

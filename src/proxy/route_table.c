@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "jose/mac.h"
 #include "proxy/idp.h"
+#include "proxy/route_wildcard.h"
 
 #define NAME_MAX_LEN (HOST_NAME_MAX_LEN + sizeof("[]:65535"))
 
@@ -64,30 +65,78 @@ static void add_host(struct route_table *t, struct route *route)
 		return;
 	}
 	host = mem_alloc(sizeof(*host));
-	host->idp = route->idp;
+	*host = (struct route_host){ .idp = route->idp, .is_owned = true };
 	(void)map_put(&t->by_host, str_from(name), host); /* the first of that name */
+}
+
+static void add_names(struct route_table *t, struct route *route)
+{
+	const struct config_route *config = route->config;
+
+	for (size_t i = 0; i < config->name_count; i++) {
+		_cleanup_(mem_freep) char *name = str_copy_lower(config->names[i].text);
+
+		if (!map_get(&t->by_name, str_from(name)))
+			(void)map_put(&t->by_name, str_from(name), route);
+	}
+}
+
+static void add_wildcard(struct route_table *t, struct route *route)
+{
+	struct route_wildcard *w = &t->wildcards[t->wildcard_count];
+
+	if (route_wildcard_init(w, route->config->wildcard, route))
+		t->wildcard_count++;
+}
+
+/* A CONNECT always names a port. */
+static bool needs_any_port(const struct config_route *config)
+{
+	struct authority wildcard = { .port = 1 };
+
+	if (!str_is_empty(config->wildcard))
+		(void)authority_parse(config->wildcard, true, &wildcard, NULL); /* was checked */
+	for (size_t i = 0; i < config->name_count; i++)
+		if (config->names[i].port != 0)
+			return false;
+	return wildcard.port == 0 || config->name_count > 0;
+}
+
+static void warn_of_ports(const struct route_table *t, const struct config_route *config,
+			  struct report *report)
+{
+	if (t->matches_any_port || !report || !needs_any_port(config))
+		return;
+	report_add(report, REPORT_WARNING, config->at,
+		   "%.*s: \"%.*s\" names no port and is never matched, since "
+		   "runtime_flags.match_any_incoming_port is off",
+		   STR_FMT(config->path), STR_FMT(config->from));
 }
 
 void route_table_init(struct route_table *t, const struct config *config,
 		      const struct idp_table *idps, const struct route_table *previous,
 		      struct report *report)
 {
+	*t = (struct route_table){
+		.routes = mem_alloc_array(config->route_count, sizeof(*t->routes)),
+		.count = config->route_count,
+		.wildcards = mem_alloc_array(config->route_count, sizeof(*t->wildcards)),
+		.matches_any_port = config->listen.matches_any_port,
+	};
 	map_init(&t->by_id);
 	map_init(&t->by_name);
 	map_init(&t->by_host);
-	t->routes = mem_alloc_array(config->route_count, sizeof(*t->routes));
-	t->count = config->route_count;
 	for (size_t i = 0; i < t->count; i++) {
-		route_init(&t->routes[i], &config->routes[i], idps, previous, report);
-		(void)map_put(&t->by_id, str_from(t->routes[i].id), &t->routes[i]); /* unique */
-		add_host(t, &t->routes[i]);
-		for (size_t k = 0; k < config->routes[i].name_count; k++) {
-			_cleanup_(mem_freep) char *name = str_copy_lower(
-				config->routes[i].names[k].text);
+		struct route *route = &t->routes[i];
 
-			if (!map_get(&t->by_name, str_from(name)))
-				(void)map_put(&t->by_name, str_from(name), &t->routes[i]);
-		}
+		route_init(route, &config->routes[i], idps, previous, report);
+		(void)map_put(&t->by_id, str_from(route->id), route); /* unique */
+		warn_of_ports(t, route->config, report);
+		add_names(t, route);
+		if (str_is_empty(route->config->wildcard))
+			add_host(t, route);
+		else
+			add_wildcard(t, route);
 	}
 }
 
@@ -103,30 +152,57 @@ void route_table_done(struct route_table *t)
 		policy_free(t->routes[i].policy);
 		route_state_unref(t->routes[i].state);
 	}
+	for (size_t i = 0; i < t->wildcard_count; i++)
+		route_wildcard_done(&t->wildcards[i]);
 	mem_free(TAKE(t->routes));
+	mem_free(TAKE(t->wildcards));
 	t->count = 0;
+	t->wildcard_count = 0;
 	map_done(&t->by_id);
 	map_done(&t->by_name);
 	map_visit(&t->by_host, free_host, NULL);
 	map_done(&t->by_host);
 }
 
+static void copy_lower(struct str from, char *to)
+{
+	for (size_t i = 0; i < from.len; i++) {
+		char c = from.at[i];
+
+		to[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+}
+
+static struct route *find_wildcard(const struct route_table *t, struct str host, uint16_t port)
+{
+	for (size_t i = 0; i < t->wildcard_count; i++) {
+		const struct route_wildcard *w = &t->wildcards[i];
+		bool has_port = w->port ? w->port == port : t->matches_any_port;
+
+		if (has_port && route_wildcard_has_host(w, host))
+			return w->route;
+	}
+	return NULL;
+}
+
 struct route *route_table_find(const struct route_table *t, const struct authority *target)
 {
-	char name[NAME_MAX_LEN];
-	size_t len = target->text.len;
-	size_t host_len = str_find_last(target->text, ':');
+	char text[NAME_MAX_LEN];
+	struct str name = str_of(text, target->text.len);
+	struct str host = str_first(name, str_find_last(target->text, ':'));
 	struct route *route;
 
-	if (len >= sizeof(name))
+	if (name.len >= sizeof(text))
 		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		char c = target->text.at[i];
-
-		name[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	copy_lower(target->text, text);
+	route = map_get(&t->by_name, name);
+	if (!route && t->matches_any_port)
+		route = map_get(&t->by_name, host);
+	if (!route && t->wildcard_count > 0) {
+		copy_lower(target->host, text);
+		route = find_wildcard(t, str_of(text, target->host.len), target->port);
 	}
-	route = map_get(&t->by_name, str_of(name, len));
-	return route ? route : map_get(&t->by_name, str_of(name, host_len));
+	return route;
 }
 
 struct route *route_table_find_id(const struct route_table *t, struct str id)
@@ -134,11 +210,31 @@ struct route *route_table_find_id(const struct route_table *t, struct str id)
 	return map_get(&t->by_id, id);
 }
 
-const struct route_host *route_table_find_host(const struct route_table *t, struct str host)
+/* What a host has in common with those seen before. */
+static void join_host(struct route_host *sum, bool is_first, const struct idp *idp)
 {
-	_cleanup_(mem_freep) char *lower = str_copy_lower(host);
+	sum->idp = is_first || sum->idp == idp ? idp : NULL;
+}
 
-	return map_get(&t->by_host, str_of(lower, host.len));
+bool route_table_find_host(const struct route_table *t, struct str host, struct route_host *ret)
+{
+	_cleanup_(mem_freep) char *text = str_copy_lower(host);
+	struct str lower = str_of(text, host.len);
+	const struct route_host *exact = map_get(&t->by_host, lower);
+	struct route_host sum = exact ? *exact : (struct route_host){ 0 };
+	bool is_ours = exact != NULL;
+	bool hides_wildcards = t->matches_any_port && map_get(&t->by_name, lower);
+
+	for (size_t i = 0; i < t->wildcard_count && !hides_wildcards; i++) {
+		if (!route_wildcard_has_host(&t->wildcards[i], lower))
+			continue;
+		join_host(&sum, !is_ours, t->wildcards[i].route->idp);
+		sum.is_owned = sum.is_owned || t->wildcards[i].is_owned;
+		is_ours = true;
+	}
+	if (ret && is_ours)
+		*ret = sum;
+	return is_ours;
 }
 
 const struct config_target *route_next_target(struct route *route)

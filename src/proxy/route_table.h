@@ -3,11 +3,14 @@
 /*
  * route_table.h - from the name a CONNECT asks for to the route (protocol.md 1.6)
  *
- * Exact name first, then the bare host name for any port. Names compare without regard to ASCII case. Of two routes
- * with one name the first wins.
+ * Exact name first; then the bare host name for any port, unless match_any_incoming_port is off; then the names with '*', in
+ * file order, of which those without a port are again for any port. So a wildcard never takes what has a name of its own.
+ * Names compare without regard to ASCII case. Of two routes with one name the first wins.
  *
- * The hosts are the names under which clients reach the gateway itself: those in front of the path of every "from". A
- * name in the path is only what a CONNECT asks for, and may be somebody else's in the DNS.
+ * Names are found through an index, however many there are; those with '*' are gone through.
+ *
+ * The hosts are the names under which clients reach the gateway itself: those in front of the path of every "from", and
+ * all that match one with '*'. A name in the path is only what a CONNECT asks for, and may be somebody else's in the DNS.
  */
 
 #include <stdbool.h>
@@ -23,6 +26,7 @@
 struct client_ca;
 struct idp;
 struct idp_table;
+struct route_wildcard;
 
 struct route {
 	const struct config_route *config; /* borrowed from the snapshot's configuration */
@@ -39,6 +43,7 @@ struct route {
 /* A name under which clients reach the gateway. */
 struct route_host {
 	const struct idp *idp; /* the one common to all its routes; NULL: they differ */
+	bool is_owned;         /* nobody else can have it in the DNS: see route_wildcard.h */
 };
 
 struct route_table {
@@ -47,10 +52,13 @@ struct route_table {
 	struct map by_name; /* "host:port" or "host", lower case */
 	struct map by_host; /* struct route_host by host without port, lower case */
 	struct map by_id;
+	struct route_wildcard *wildcards; /* in file order */
+	size_t wildcard_count;
+	bool matches_any_port;
 };
 
 /*
- * Compiles everything: mistakes in policies go to the report. previous: the table in force, or NULL; routes of the same
+ * Compiles everything: mistakes in policies go to the report, and a warning for what can never be reached. previous: the table in force, or NULL; routes of the same
  * id take over their state.
  */
 void route_table_init(struct route_table *t, const struct config *config,
@@ -64,8 +72,8 @@ struct route *route_table_find(const struct route_table *t, const struct authori
 /* NULL if there is none of that id. */
 struct route *route_table_find_id(const struct route_table *t, struct str id);
 
-/* NULL if the gateway is not reached under that host name. */
-const struct route_host *route_table_find_host(const struct route_table *t, struct str host);
+/* False if the gateway is not reached under that host name. ret may be NULL. */
+bool route_table_find_host(const struct route_table *t, struct str host, struct route_host *ret);
 
 /* The next target in turn, by weight. */
 const struct config_target *route_next_target(struct route *route);

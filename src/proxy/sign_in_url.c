@@ -17,9 +17,11 @@ bool is_on_authenticate_host(const struct exchange *x)
 
 bool is_host_of_ours(const struct exchange *x, struct str host)
 {
+	struct route_host found = { 0 };
 	struct authority login;
 
-	return route_table_find_host(&x->snapshot->routes, host) ||
+	(void)route_table_find_host(&x->snapshot->routes, host, &found);
+	return found.is_owned ||
 	       (authority_parse(authenticate_authority(x), false, &login, NULL) == 0 &&
 		str_equal_nocase(login.host, host));
 }
@@ -45,12 +47,12 @@ static struct str delivery_authority(const struct exchange *x)
  */
 const struct idp *authority_idp(const struct exchange *x, struct str authority)
 {
-	const struct route_host *host = NULL;
+	struct route_host host = { 0 };
 	struct authority parsed;
 
 	if (authority_parse(authority, false, &parsed, NULL) == 0)
-		host = route_table_find_host(&x->snapshot->routes, parsed.host);
-	return host && host->idp ? host->idp : x->snapshot->idps.global;
+		(void)route_table_find_host(&x->snapshot->routes, parsed.host, &host);
+	return host.idp ? host.idp : x->snapshot->idps.global;
 }
 
 /* Of a tunnel, its route's. */

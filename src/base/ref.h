@@ -25,3 +25,9 @@ static inline bool ref_put(struct ref *r)
 {
 	return atomic_fetch_sub_explicit(&r->count, 1, memory_order_acq_rel) == 1;
 }
+
+/* Nobody else has one: whoever asks owns the object alone, and stays alone. */
+static inline bool ref_is_last(const struct ref *r)
+{
+	return atomic_load_explicit(&r->count, memory_order_acquire) == 1;
+}

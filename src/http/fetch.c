@@ -267,6 +267,11 @@ struct fetcher *fetcher_new(struct loop *loop, const struct fetcher_options *opt
 	return NULL;
 }
 
+int fetcher_set_authorities(struct fetcher *fetcher, struct str extra_ca_pem, struct err *e)
+{
+	return fetch_env_set_authorities(&fetcher->env, extra_ca_pem, e);
+}
+
 void fetcher_free(struct fetcher *fetcher)
 {
 	struct fetch *f = NULL;

@@ -39,6 +39,9 @@ struct fetcher_options {
 
 struct fetcher *fetcher_new(struct loop *loop, const struct fetcher_options *options,
 			    struct err *e);
+
+/* Other extra authorities for requests that begin from now on. On failure the ones before stay. */
+int fetcher_set_authorities(struct fetcher *f, struct str extra_ca_pem, struct err *e);
 void fetcher_free(struct fetcher *f); /* cancels what is in progress; NULL is ignored */
 
 struct fetch_request {

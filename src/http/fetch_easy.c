@@ -144,7 +144,7 @@ static int set_authorities(CURL *easy, const struct fetch_env *env)
 	struct curl_blob pem = {
 		.data = env->ca_pem.data,
 		.len = env->ca_pem.len,
-		.flags = CURL_BLOB_NOCOPY,
+		.flags = CURL_BLOB_COPY, /* others may come before this request has ended */
 	};
 	const char *file = pem.len > 0 ? NULL : env->ca_file;
 	int failure = 0;

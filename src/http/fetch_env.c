@@ -72,29 +72,41 @@ static void find_system_authorities(struct fetch_env *env)
 	env->ca_file = mem_copy_string(file);
 }
 
-static int add_extra_authorities(struct fetch_env *env, struct str pem, struct err *e)
+static int gather_authorities(const struct fetch_env *env, struct str pem, struct buf *out,
+			      struct err *e)
 {
 	int failure = 0;
 
-	env->ca_pem = BUF_INIT(CA_PEM_MAX);
 	if (str_is_empty(pem))
 		return 0;
 	/* no authorities in the system is no error: only the extra ones are trusted then */
-	if (env->ca_file && access(env->ca_file, F_OK) == 0 &&
-	    file_read(env->ca_file, &env->ca_pem, e))
+	if (env->ca_file && access(env->ca_file, F_OK) == 0 && file_read(env->ca_file, out, e))
 		return err_wrap(e, "certificate authorities of the system");
-	failure |= buf_append_char(&env->ca_pem, '\n');
-	failure |= buf_append_str(&env->ca_pem, pem);
+	failure |= buf_append_char(out, '\n');
+	failure |= buf_append_str(out, pem);
 	return failure ? err_set(e, ERR_LIMIT, "the certificate authorities exceed %u bytes",
 				 CA_PEM_MAX)
 		       : 0;
+}
+
+int fetch_env_set_authorities(struct fetch_env *env, struct str extra_ca_pem, struct err *e)
+{
+	struct buf gathered = BUF_INIT(CA_PEM_MAX);
+
+	if (gather_authorities(env, extra_ca_pem, &gathered, e) < 0) {
+		buf_done(&gathered);
+		return -1;
+	}
+	buf_done(&env->ca_pem);
+	env->ca_pem = gathered;
+	return 0;
 }
 
 int fetch_env_read(struct fetch_env *env, const struct fetcher_options *options, struct err *e)
 {
 	read_proxies(env);
 	find_system_authorities(env);
-	return add_extra_authorities(env, options->extra_ca_pem, e);
+	return fetch_env_set_authorities(env, options->extra_ca_pem, e);
 }
 
 void fetch_env_done(struct fetch_env *env)

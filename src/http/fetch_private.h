@@ -26,6 +26,7 @@ struct fetch_env {
 };
 
 int fetch_env_read(struct fetch_env *env, const struct fetcher_options *options, struct err *e);
+int fetch_env_set_authorities(struct fetch_env *env, struct str extra_ca_pem, struct err *e);
 void fetch_env_done(struct fetch_env *env);
 
 /* "proxy.example.com:3128": a view without scheme, user and password. */

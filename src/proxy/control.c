@@ -12,6 +12,7 @@
 #include "proxy/health.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
+#include "proxy/reload.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/upkeep.h"
@@ -127,6 +128,7 @@ void control_done(struct control *c)
 	keyring_free(TAKE(c->keyring));
 	fetcher_free(TAKE(c->fetcher));
 	mailbox_close(TAKE(c->mailbox));
+	reload_close(TAKE(c->reload)); /* nothing comes from the workers any more */
 	if (c->loop)
 		loop_turn(c->loop, false);
 	loop_free(TAKE(c->loop));

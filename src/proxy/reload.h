@@ -5,7 +5,7 @@
  *
  * SIGHUP, a file that changed and `pomerium reload` all run the same: the configuration is read on a helper thread into a new
  * snapshot; what it needs beside (sockets, authorities) is made; and only then, when nothing can fail any more, everybody is
- * given it. On any error all stays as it is. One reload at a time: what asks meanwhile gets one that begins afterwards.
+ * given it. On any error all stays as it is. One reload at a time: who asks meanwhile gets one that begins afterwards.
  *
  * Ownership  Part of the control. A reload_wait is its caller's until on_done has run or it was cancelled.
  * Threads    That of the control's loop.
@@ -18,14 +18,14 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "config/config.h"
-#include "proxy/reload_changes.h"
 
 struct control;
 struct file_set;
 struct reload;
+struct reload_changes;
 struct report;
 
-/* For status and metrics; in struct control. The start counts for the last three and not for the counts. */
+/* For status and metrics; in struct control. The start is the first success, and is not counted. */
 struct reload_state {
 	uint64_t success_count;
 	uint64_t failure_count;
@@ -35,11 +35,13 @@ struct reload_state {
 	struct err last_problem; /* the first one, if the last was not good */
 };
 
+/* How one went; valid during on_done. */
 struct reload_outcome {
 	bool is_good;
-	const struct report *report; /* every problem; warnings also of a good one */
-	const struct err *error;     /* what could not be made of a good configuration; or NULL */
-	const struct reload_changes *changes; /* of a good one */
+	const struct report *report;          /* every problem; warnings also of a good one */
+	const struct err *error;              /* what could not be made; NULL: all could */
+	const struct reload_changes *changes; /* of a good one; else NULL */
+	unsigned restart;                     /* settings that need one: enum restart_setting */
 };
 
 struct reload_wait {
@@ -47,7 +49,10 @@ struct reload_wait {
 	void (*on_done)(struct reload_wait *wait, const struct reload_outcome *outcome);
 };
 
-/* Begins to watch, if the configuration wants it. source is borrowed; files: what the first load has read, taken. */
+/*
+ * control->snapshot is in force. Begins to watch, if it wants that. source is borrowed; files: what the first load has
+ * read; taken.
+ */
 struct reload *reload_open(struct control *control, const struct config_source *source,
 			   struct file_set *files);
 
@@ -58,5 +63,5 @@ void reload_request(struct reload *r, const char *why);
 void reload_ask(struct reload *r, const char *why, struct reload_wait *wait);
 void reload_cancel(struct reload_wait *wait);
 
-/* Waits for nothing; on_done of those who wait does not run any more. NULL is ignored. */
+/* When nothing comes from the workers any more. on_done of those who wait does not run any more. NULL is ignored. */
 void reload_close(struct reload *r);

@@ -11,18 +11,22 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "identity/login_guard.h"
-#include "io/listener.h"
+#include "io/file_set.h"
 #include "io/loop.h"
 #include "io/signals.h"
 #include "proxy/configuration.h"
 #include "proxy/control.h"
 #include "proxy/device_guard.h"
+#include "proxy/listening.h"
+#include "proxy/reload.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/worker.h"
 
 struct server {
 	struct control control;
+	struct config_source source;
+	struct file_set *files; /* that were read, until the reload has them */
 	struct login_guard *guard;
 	struct device_guard *device_guard;
 	struct signals *signals;
@@ -34,19 +38,20 @@ static void say(const char *text)
 		      text); /* nowhere to report a failure of standard error */
 }
 
-static int load_snapshot(struct server *server, const char *path)
+static int load_snapshot(struct server *server)
 {
 	struct control *control = &server->control;
+	int64_t moment = file_set_moment();
 	struct report report = { 0 };
 
 	control->log = log_new(STDOUT_FILENO, log_form_for(STDOUT_FILENO), LOG_QUEUED, LOG_INFO);
-	control->snapshot = configuration_load(&(struct config_source){ .path = path }, NULL,
-					       control->log, &report);
+	control->snapshot = configuration_load(&server->source, NULL, control->log, &report);
+	server->files = file_set_new(report.files, report.file_count, NULL, moment);
 	if (control->snapshot) {
 		log_set_level(control->log, control->snapshot->config->logs.level);
 		configuration_log_warnings(&report, control->log);
 	} else {
-		configuration_show(&report, path);
+		configuration_show(&report, server->source.path);
 	}
 	report_done(&report);
 	return control->snapshot ? 0 : -1;
@@ -74,49 +79,58 @@ static void forbid_core_files(void)
 static size_t count_processors(void)
 {
 	cpu_set_t set;
+	size_t count = sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+	return count < CONFIG_WORKERS_MAX ? count : CONFIG_WORKERS_MAX;
+}
+
+static int make_workers(struct server *server, struct listening *listening, struct err *e)
+{
+	struct control *control = &server->control;
+	const struct worker_shared shared = {
+		.log = control->log,
+		.store = control->store,
+		.guard = server->guard,
+		.device_guard = server->device_guard,
+		.control = control,
+	};
+
+	control->workers = mem_alloc_array(listening->count, sizeof(struct worker *));
+	for (size_t i = 0; i < listening->count; i++) {
+		struct worker *worker = worker_new(&shared, control->snapshot,
+						   listening_take(listening, i), e);
+
+		if (!worker)
+			return -1;
+		control->workers[control->worker_count++] = worker;
+	}
+	return 0;
 }
 
 static int bind_workers(struct server *server, struct err *e)
 {
-	const struct config *config = server->control.snapshot->config;
-	const struct worker_shared shared = {
-		.log = server->control.log,
-		.store = server->control.store,
-		.guard = server->guard,
-		.device_guard = server->device_guard,
-		.control = &server->control,
-	};
-	struct addr address = config->listen.address;
-	size_t count = config->listen.workers ? config->listen.workers : count_processors();
+	const struct config_listen *config = &server->control.snapshot->config->listen;
+	size_t count = config->workers ? config->workers : count_processors();
+	struct listening listening;
+	int result;
 
-	if (addr_port(&address) != 0 && listener_check_free(&address, e) < 0)
+	if (listening_open(&listening, &config->address, count, NULL, e) < 0)
 		return -1;
-	server->control.workers = mem_alloc_array(count, sizeof(struct worker *));
-	for (size_t i = 0; i < count; i++) {
-		struct worker *worker = worker_new(&shared, server->control.snapshot, &address, e);
-
-		if (!worker)
-			return -1;
-		server->control.workers[server->control.worker_count++] = worker;
-		/* The kernel chose the port of the first: the others join it. */
-		worker_address(worker, &address);
-	}
-	return 0;
+	server->control.address = listening.address;
+	result = make_workers(server, &listening, e);
+	listening_done(&listening);
+	return result;
 }
 
 static int start_workers(struct server *server, struct err *e)
 {
 	char address[ADDR_TEXT_MAX];
-	struct addr bound;
 	struct log_line line;
 
 	for (size_t i = 0; i < server->control.worker_count; i++)
 		if (worker_start(server->control.workers[i], e) < 0)
 			return -1;
-	worker_address(server->control.workers[0], &bound);
-	addr_format(&bound, address);
+	addr_format(&server->control.address, address);
 	log_begin(server->control.log, &line, LOG_INFO, "proxy");
 	log_cstr(&line, "addr", address);
 	log_uint(&line, "workers", server->control.worker_count);
@@ -130,8 +144,7 @@ static void on_signal(void *arg, int number)
 	struct server *server = arg;
 
 	if (number == SIGHUP) {
-		log_message(server->control.log, LOG_WARN, "proxy",
-			    "SIGHUP ignored: restart to read the configuration again");
+		reload_request(server->control.reload, "SIGHUP");
 		return;
 	}
 	log_message(server->control.log, LOG_INFO, "proxy", "shutting down");
@@ -144,7 +157,8 @@ static int server_start(struct server *server, const struct server_options *opti
 	struct log_line line;
 
 	forbid_core_files();
-	if (load_snapshot(server, options->config_path) < 0)
+	server->source.path = options->config_path;
+	if (load_snapshot(server) < 0)
 		return -1;
 	log_begin(server->control.log, &line, LOG_INFO, NULL);
 	log_cstr(&line, "version", POMERIUM_VERSION);
@@ -154,6 +168,8 @@ static int server_start(struct server *server, const struct server_options *opti
 	server->device_guard = device_guard_new();
 	if (control_start(&server->control, e) < 0)
 		return -1;
+	server->control.reload = reload_open(&server->control, &server->source,
+					     TAKE(server->files));
 	server->signals = signals_open(server->control.loop, signal_numbers, on_signal, server);
 	if (bind_workers(server, e) < 0 || start_workers(server, e) < 0)
 		return -1;
@@ -174,6 +190,7 @@ static void server_done(struct server *server)
 		worker_free(control->workers[i]);
 	mem_free(control->workers);
 	control_done(control);
+	file_set_free(TAKE(server->files));
 	login_guard_free(server->guard);
 	device_guard_free(server->device_guard);
 	log_free(control->log);

@@ -1,12 +1,16 @@
 /*
- * The control thread makes the worker whole (loop, resolver, bound listener) before its thread exists, and takes it apart after
+ * The control thread makes the worker whole (loop, resolver, listener) before its thread exists, and takes it apart after
  * the thread has ended; in between only the mailbox is touched from outside.
+ *
+ * An update ends on the thread that has sent it: with the old listener's end, if there is a new one. Until then it waits here, one
+ * at a time (reload.h).
  */
 
 #include "proxy/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,6 +25,8 @@ struct worker_thread {
 	pthread_t id;
 	bool is_running;
 	struct listener *listener;
+	struct listener *retiring;    /* the one before it, or NULL */
+	struct worker_update *update; /* waits for the end of that one */
 	struct stop_message {
 		struct mailbox_message message;
 		struct worker *worker;
@@ -48,9 +54,87 @@ static const struct listener_events listener_events = {
 	.on_problem = on_problem,
 };
 
+/* ---- updates ---- */
+
+static void deliver_answer(struct mailbox_message *message)
+{
+	struct worker_update *u = container_of(message, struct worker_update, message);
+
+	u->on_done(u);
+}
+
+static void discard_update(struct mailbox_message *message)
+{
+	struct worker_update *u = container_of(message, struct worker_update, message);
+
+	snapshot_unref(TAKE(u->snapshot));
+	if (u->socket >= 0)
+		(void)close(u->socket); /* nobody was served yet */
+	u->on_gone(u);
+}
+
+static void answer_update(struct worker_update *u)
+{
+	u->message.deliver = deliver_answer;
+	mailbox_post(u->answer_to, &u->message);
+}
+
+static void on_retired(void *arg)
+{
+	struct worker *w = arg;
+
+	w->thread->retiring = NULL;
+	answer_update(TAKE(w->thread->update));
+}
+
+/* False: there is none to be retired, since the one there is stays. */
+static bool change_listener(struct worker *w, int socket)
+{
+	struct err e = { 0 };
+	struct listener *listener = listener_adopt(w->loop, socket, &listener_events, w, &e);
+
+	if (!listener) {
+		log_error(w->shared.log, LOG_ERROR, "proxy",
+			  "a worker cannot listen at the new address", &e);
+		return false;
+	}
+	w->thread->retiring = w->thread->listener;
+	w->thread->listener = listener;
+	listener_retire(w->thread->retiring, on_retired);
+	return true;
+}
+
+static void deliver_update(struct mailbox_message *message)
+{
+	struct worker_update *u = container_of(message, struct worker_update, message);
+	struct worker *w = u->worker;
+	int socket = u->socket;
+
+	u->socket = -1;
+	snapshot_unref(w->snapshot);
+	w->snapshot = TAKE(u->snapshot);
+	if (socket >= 0 && change_listener(w, socket))
+		w->thread->update = u;
+	else
+		answer_update(u);
+}
+
+void worker_update(struct worker *w, struct worker_update *u)
+{
+	u->worker = w;
+	u->message.deliver = deliver_update;
+	u->message.discard = discard_update;
+	mailbox_post(w->mailbox, &u->message);
+}
+
+/* ---- life ---- */
+
 static void close_everything(struct worker *w)
 {
 	listener_close(TAKE(w->thread->listener));
+	listener_close(TAKE(w->thread->retiring));
+	if (w->thread->update)
+		answer_update(TAKE(w->thread->update));
 	LIST_FOREACH (&w->connections, node) {
 		connection_close(container_of(node, struct connection, in_worker), "shutdown");
 	}
@@ -78,8 +162,8 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot,
-			  const struct addr *address, struct err *e)
+struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot, int socket,
+			  struct err *e)
 {
 	struct worker *w = mem_alloc(sizeof(*w));
 
@@ -90,19 +174,14 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	w->mailbox = mailbox_open(w->loop);
-	w->resolver = resolver_new(w->loop, e);
-	if (w->resolver)
-		w->thread->listener = listener_open(w->loop, address, true, &listener_events, w, e);
-	if (!w->thread->listener) {
+	w->thread->listener = listener_adopt(w->loop, socket, &listener_events, w, e);
+	if (w->thread->listener)
+		w->resolver = resolver_new(w->loop, e);
+	if (!w->resolver) {
 		worker_free(w);
 		return NULL;
 	}
 	return w;
-}
-
-void worker_address(const struct worker *w, struct addr *ret)
-{
-	listener_address(w->thread->listener, ret);
 }
 
 int worker_start(struct worker *w, struct err *e)

@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "io/mailbox.h"
 #include "proxy/snapshot.h"
 
 /* Password checks that may wait for a helper thread at once, per worker. */
@@ -26,7 +27,6 @@ struct device_guard;
 struct log;
 struct login_guard;
 struct loop;
-struct mailbox;
 struct resolver;
 struct store;
 struct worker;
@@ -53,14 +53,27 @@ struct worker {
 	struct worker_thread *thread; /* private */
 };
 
-/* Binds the address (its port may have been 0: then see worker_address()) and starts the thread. */
-struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot,
-			  const struct addr *address, struct err *e);
+/* socket: bound and listening (listening.h); the worker's from now on, also after a failure. */
+struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot, int socket,
+			  struct err *e);
 
-void worker_address(const struct worker *w, struct addr *ret);
-
-/* Lets it begin to accept: nothing is served before the last worker is bound. */
+/* Starts the thread, which begins to accept: nothing is served before the last worker is made. */
 int worker_start(struct worker *w, struct err *e);
+
+/* What a worker is given while it runs. */
+struct worker_update {
+	struct mailbox_message message;
+	struct worker *worker;
+	struct snapshot *snapshot; /* referenced; the worker's afterwards */
+	int socket; /* -1: the one it has; else accepts from this one and retires the old one */
+	struct mailbox *answer_to;
+	/* On the thread of answer_to, when the worker works with it and has retired the old socket. */
+	void (*on_done)(struct worker_update *update);
+	void (*on_gone)(struct worker_update *update); /* instead, if we are shutting down */
+};
+
+/* From any thread. The update is the worker's until on_done or on_gone. */
+void worker_update(struct worker *w, struct worker_update *update);
 
 /* Closes everything with end reason "shutdown" and waits for the thread. */
 void worker_stop(struct worker *w);

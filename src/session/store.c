@@ -15,12 +15,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "session/store_backend.h"
 #include "session/store_index.h"
+#include "session/store_record.h"
 #include "session/store_run.h"
 
 #define BATCH_MAX 256
@@ -46,6 +48,8 @@ struct store {
 	bool is_stopping;
 	enum store_state state;
 	struct err away;
+	uint8_t next_key[SEAL_KEY_SIZE]; /* for the thread, if has_next_key */
+	bool has_next_key;
 };
 
 static void lock(struct store *s)
@@ -133,6 +137,16 @@ static void set_state(struct store *s, const struct err *away)
 		s->on_state(s->arg, away);
 }
 
+static void take_next_key(struct store *s)
+{
+	lock(s);
+	if (s->has_next_key)
+		memcpy(s->work.key, s->next_key, sizeof(s->work.key));
+	s->has_next_key = false;
+	mem_wipe(s->next_key, sizeof(s->next_key));
+	unlock(s);
+}
+
 static void run_batch(struct store *s)
 {
 	struct store_call *batch[BATCH_MAX];
@@ -180,6 +194,7 @@ static void *run_thread(void *arg)
 
 		clear_wake(s);
 		set_state(s, rc < 0 ? &e : NULL);
+		take_next_key(s);
 		store_work_catch_up(&s->work);
 		refuse(s, &s->refused, "too many calls wait for the session store");
 		run_batch(s);
@@ -338,6 +353,19 @@ size_t store_index_size(struct store *s)
 uint64_t store_server_version(const struct store *s)
 {
 	return atomic_load(&s->server_version);
+}
+
+void store_set_shared_key(struct store *s, struct str shared_key)
+{
+	uint8_t key[SEAL_KEY_SIZE];
+
+	record_key_derive(shared_key, key);
+	lock(s);
+	memcpy(s->next_key, key, sizeof(key));
+	s->has_next_key = true;
+	wake(s);
+	unlock(s);
+	mem_wipe(key, sizeof(key));
 }
 
 bool store_is_available(struct store *s, struct err *e)

@@ -134,6 +134,12 @@ void store_call_done(struct store_call *call);
  */
 struct session *store_find(struct store *store, struct str id);
 
+/*
+ * Another shared key from now on. Secrets in records that were sealed under the key before cannot be opened any more: their
+ * sessions go on until their provider would have to be asked.
+ */
+void store_set_shared_key(struct store *store, struct str shared_key);
+
 /* False while the backend is away; then e says why. */
 bool store_is_available(struct store *store, struct err *e);
 

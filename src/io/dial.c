@@ -34,7 +34,7 @@ struct dial {
 	size_t started;
 	size_t running;
 	uint64_t timeout_ms;
-	enum dial_family prefer;
+	enum dial_family family;
 	uint16_t port;
 	bool is_over;
 	struct err err;               /* the most telling failure so far */
@@ -181,13 +181,19 @@ static size_t next_of_family(const struct resolver_answer *answer, size_t at, in
 	return at;
 }
 
-/* Alternates the families, the preferred one first, keeping the order within each. */
+/*
+ * Alternates the families, IPv4 first, keeping the order within each. Of a name that has both only one counts where one is
+ * preferred; where it is alone allowed, the resolver has asked for no other.
+ */
 static void put_in_order(struct dial *d, const struct resolver_answer *answer)
 {
-	int family = d->prefer == DIAL_PREFER_IP6 ? AF_INET6 : AF_INET;
-	int other = d->prefer == DIAL_PREFER_IP6 ? AF_INET : AF_INET6;
-	size_t at[2] = { next_of_family(answer, 0, family), next_of_family(answer, 0, other) };
-	int families[2] = { family, other };
+	static const int families[2] = { AF_INET, AF_INET6 };
+	size_t at[2] = { next_of_family(answer, 0, AF_INET), next_of_family(answer, 0, AF_INET6) };
+
+	if (d->family == DIAL_IP4_ELSE && at[0] < answer->count)
+		at[1] = answer->count;
+	if (d->family == DIAL_IP6_ELSE && at[1] < answer->count)
+		at[0] = answer->count;
 
 	for (unsigned turn = 0; at[0] < answer->count || at[1] < answer->count; turn ^= 1) {
 		struct attempt *a = &d->attempts[d->count];
@@ -231,6 +237,21 @@ static void on_deadline(struct timer *timer)
 	finish_failed(d);
 }
 
+static int families_of(enum dial_family family)
+{
+	switch (family) {
+	case DIAL_IP4_ONLY:
+		return AF_INET;
+	case DIAL_IP6_ONLY:
+		return AF_INET6;
+	case DIAL_BOTH:
+	case DIAL_IP4_ELSE:
+	case DIAL_IP6_ELSE:
+		break;
+	}
+	return AF_UNSPEC;
+}
+
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 			const struct dial_target *target,
 			void (*on_done)(void *arg, struct stream *stream, const struct addr *peer,
@@ -242,14 +263,15 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 
 	d->loop = loop;
 	d->timeout_ms = target->timeout_ms ? target->timeout_ms : DIAL_TIMEOUT_MS;
-	d->prefer = target->prefer;
+	d->family = target->family;
 	d->port = target->port;
 	d->on_done = on_done;
 	d->arg = arg;
 	(void)snprintf(d->target, sizeof(d->target), has_colon ? "[%.*s]:%u" : "%.*s:%u",
 		       STR_FMT(str_first(target->host, TARGET_TEXT_MAX - 16)),
 		       (unsigned)target->port);
-	d->query = resolver_query_start(resolver, target->host, on_resolved, d);
+	d->query = resolver_query_start(resolver, target->host, families_of(target->family),
+					on_resolved, d);
 	timer_start(&d->deadline, loop, loop_now_ms(loop) + d->timeout_ms, on_deadline);
 	return d;
 }

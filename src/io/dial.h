@@ -3,9 +3,9 @@
 /*
  * dial.h - open a TCP connection to a host name or address
  *
- * Resolves the name and tries the addresses of both families in staggered order (Happy Eyeballs,
- * RFC 8305: alternating families, DIAL_STAGGER_MS between attempts, the first that connects wins). Does not
- * speak TLS; wrap the result with tls_stream_open().
+ * Resolves the name and tries the addresses in staggered order (Happy Eyeballs, RFC 8305: alternating families,
+ * DIAL_STAGGER_MS between attempts, the first that connects wins). Does not speak TLS; wrap the result with
+ * tls_stream_open().
  *
  * Ownership  The operation belongs to the caller until on_done has run or dial_cancel() was called. The stream
  *            given to on_done belongs to the callee.
@@ -23,13 +23,20 @@
 
 struct dial;
 
-enum dial_family { DIAL_PREFER_IP4, DIAL_PREFER_IP6 };
+/* Which of a name's addresses count; an IP literal is dialed whatever it is. */
+enum dial_family {
+	DIAL_BOTH,     /* raced, IPv4 first */
+	DIAL_IP4_ELSE, /* IPv6 only if there is no IPv4 address */
+	DIAL_IP6_ELSE, /* IPv4 only if there is no IPv6 address */
+	DIAL_IP4_ONLY,
+	DIAL_IP6_ONLY,
+};
 
 struct dial_target {
 	struct str host; /* name or IP literal without brackets; copied */
 	uint16_t port;
 	uint64_t timeout_ms;
-	enum dial_family prefer;
+	enum dial_family family;
 };
 
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,

@@ -87,13 +87,13 @@ static void turn_until_done(struct bed *bed, int turns)
 		loop_turn(bed->loop, false);
 }
 
-static void start(struct bed *bed, const char *host, uint16_t port, enum dial_family prefer)
+static void start(struct bed *bed, const char *host, uint16_t port, enum dial_family family)
 {
 	struct dial_target target = {
 		.host = str_from(host),
 		.port = port,
 		.timeout_ms = 10000,
-		.prefer = prefer,
+		.family = family,
 	};
 
 	bed->dial = dial_start(bed->loop, bed->resolver, &target, on_done, bed);
@@ -153,7 +153,7 @@ static void test_connects(void **state)
 
 	prepare(&bed);
 	bed.cancels_inside = true;
-	start(&bed, "127.0.0.1", port, DIAL_PREFER_IP4);
+	start(&bed, "127.0.0.1", port, DIAL_BOTH);
 	turn_until_done(&bed, TURNS_MAX);
 	assert_non_null(bed.stream);
 	assert_int_equal(addr_port(&bed.peer), port);
@@ -172,7 +172,7 @@ static void test_refused(void **state)
 
 	close(listen_on("127.0.0.1", &port, 10));
 	prepare(&bed);
-	start(&bed, "localhost", port, DIAL_PREFER_IP4);
+	start(&bed, "localhost", port, DIAL_BOTH);
 	turn_until_done(&bed, TURNS_MAX);
 	assert_int_equal(bed.done, 1);
 	assert_null(bed.stream);
@@ -190,7 +190,7 @@ static void test_second_address_after_a_refusal(void **state)
 
 	prepare(&bed);
 	/* No time passes: a refusal starts the next attempt at once. */
-	start(&bed, "pair.example.test", port, DIAL_PREFER_IP6);
+	start(&bed, "pair.example.test", port, DIAL_IP6_ELSE);
 	turn_until_done(&bed, TURNS_MAX);
 	assert_non_null(bed.stream);
 	close(listening);
@@ -205,7 +205,7 @@ static void test_second_address_after_silence(void **state)
 
 	place_open(&place);
 	prepare(&bed);
-	start(&bed, "pair.example.test", place.port, DIAL_PREFER_IP4);
+	start(&bed, "pair.example.test", place.port, DIAL_BOTH);
 	turn_until_done(&bed, 2000);
 	assert_int_equal(bed.done, 0);
 	clock_fake_advance_ms(DIAL_STAGGER_MS - 1);
@@ -223,9 +223,9 @@ static void test_second_address_after_silence(void **state)
 static void test_preferred_family_comes_first(void **state)
 {
 	static const struct {
-		enum dial_family prefer;
+		enum dial_family family;
 		const char *ip;
-	} cases[] = { { DIAL_PREFER_IP4, "127.0.0.1" }, { DIAL_PREFER_IP6, "::1" } };
+	} cases[] = { { DIAL_BOTH, "127.0.0.1" }, { DIAL_IP6_ELSE, "::1" } };
 	struct addr probe = { 0 };
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool has_ip6 = false;
@@ -244,7 +244,7 @@ static void test_preferred_family_comes_first(void **state)
 		char text[ADDR_TEXT_MAX];
 
 		prepare(&bed);
-		start(&bed, "families.example.test", port, cases[i].prefer);
+		start(&bed, "families.example.test", port, cases[i].family);
 		turn_until_done(&bed, TURNS_MAX);
 		assert_non_null(bed.stream);
 		addr_format_ip(&bed.peer, text);
@@ -262,7 +262,7 @@ static void test_timeout(void **state)
 
 	place_open(&place);
 	prepare(&bed);
-	start(&bed, "127.0.0.1", place.port, DIAL_PREFER_IP4);
+	start(&bed, "127.0.0.1", place.port, DIAL_BOTH);
 	turn_until_done(&bed, 200);
 	clock_fake_advance_ms(9999);
 	turn_until_done(&bed, 200);
@@ -282,14 +282,14 @@ static void test_names(void **state)
 	struct bed bed;
 
 	prepare(&bed);
-	start(&bed, "missing.example.test", 5432, DIAL_PREFER_IP4);
+	start(&bed, "missing.example.test", 5432, DIAL_BOTH);
 	turn_until_done(&bed, TURNS_MAX);
 	assert_int_equal(bed.err.kind, ERR_DNS);
 	assert_non_null(strstr(bed.err.text, "connecting to missing.example.test:5432: "));
 	finish(&bed);
 
 	prepare(&bed);
-	start(&bed, "silent.example.test", 5432, DIAL_PREFER_IP4);
+	start(&bed, "silent.example.test", 5432, DIAL_BOTH);
 	clock_fake_advance_ms(10000);
 	turn_until_done(&bed, 200);
 	assert_int_equal(bed.err.kind, ERR_TIMEOUT);
@@ -306,7 +306,7 @@ static void test_cancel_at_every_step(void **state)
 
 		place_open(&place);
 		prepare(&bed);
-		start(&bed, "pair.example.test", place.port, DIAL_PREFER_IP4);
+		start(&bed, "pair.example.test", place.port, DIAL_BOTH);
 		turn_until_done(&bed, turns / 2);
 		clock_fake_advance_ms(DIAL_STAGGER_MS);
 		turn_until_done(&bed, (turns + 1) / 2);

@@ -38,6 +38,7 @@ struct resolver_query {
 	struct resolver *resolver;
 	struct list_node node;
 	char *host; /* lower case */
+	int family;
 	struct later later;
 	struct resolver_answer *answer; /* NULL: failed */
 	struct err err;
@@ -214,7 +215,7 @@ static void take_answer(struct resolver_query *q, const struct ares_addrinfo *in
 		return;
 	}
 	q->answer = answer;
-	resolver_cache_put(&r->cache, str_from(q->host), answer, until_ms);
+	resolver_cache_put(&r->cache, str_from(q->host), q->family, answer, until_ms);
 }
 
 static void on_ares_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -241,7 +242,7 @@ static void ask_ares(struct resolver_query *q)
 	/* The order of the families is the business of dial.c. */
 	struct ares_addrinfo_hints hints = {
 		.ai_flags = ARES_AI_NOSORT,
-		.ai_family = AF_UNSPEC,
+		.ai_family = q->family,
 		.ai_socktype = SOCK_STREAM,
 	};
 
@@ -255,18 +256,19 @@ static bool is_localhost(struct str host)
 	return str_equal(host, STR("localhost")) || str_ends_with(host, STR(".localhost"));
 }
 
-static struct resolver_answer *answer_loopback(void)
+static struct resolver_answer *answer_loopback(int family)
 {
 	struct resolver_answer *answer = mem_alloc(sizeof(*answer));
 
-	(void)addr_from_ip(STR("127.0.0.1"), 0, &answer->addresses[0]);
-	(void)addr_from_ip(STR("::1"), 0, &answer->addresses[1]);
-	answer->count = 2;
+	if (family != AF_INET6)
+		(void)addr_from_ip(STR("127.0.0.1"), 0, &answer->addresses[answer->count++]);
+	if (family != AF_INET)
+		(void)addr_from_ip(STR("::1"), 0, &answer->addresses[answer->count++]);
 	return answer;
 }
 
 /* What is known without asking anybody. */
-static struct resolver_answer *answer_directly(struct resolver *r, struct str host)
+static struct resolver_answer *answer_directly(struct resolver *r, struct str host, int family)
 {
 	const struct resolver_answer *cached = NULL;
 	struct addr literal = { 0 };
@@ -281,12 +283,12 @@ static struct resolver_answer *answer_directly(struct resolver *r, struct str ho
 	/* The root's dot changes nothing for these names. */
 	if (is_localhost(host) ||
 	    (str_ends_with(host, STR(".")) && is_localhost(str_first(host, host.len - 1))))
-		return answer_loopback();
-	cached = resolver_cache_get(&r->cache, host, loop_now_ms(r->loop));
+		return answer_loopback(family);
+	cached = resolver_cache_get(&r->cache, host, family, loop_now_ms(r->loop));
 	return cached ? mem_copy(cached, sizeof(*cached)) : NULL;
 }
 
-struct resolver_query *resolver_query_start(struct resolver *r, struct str host,
+struct resolver_query *resolver_query_start(struct resolver *r, struct str host, int family,
 					    void (*on_done)(void *arg,
 							    const struct resolver_answer *answer,
 							    const struct err *e),
@@ -295,6 +297,7 @@ struct resolver_query *resolver_query_start(struct resolver *r, struct str host,
 	struct resolver_query *q = mem_alloc(sizeof(*q));
 
 	q->resolver = r;
+	q->family = family;
 	q->on_done = on_done;
 	q->arg = arg;
 	list_append(&r->queries, &q->node);
@@ -305,7 +308,7 @@ struct resolver_query *resolver_query_start(struct resolver *r, struct str host,
 		return q;
 	}
 	q->host = str_copy_lower(host);
-	q->answer = answer_directly(r, str_from(q->host));
+	q->answer = answer_directly(r, str_from(q->host), family);
 	if (q->answer)
 		report_later(q);
 	else

@@ -43,6 +43,7 @@ struct bed {
 	unsigned done;
 	bool has_answer;
 	bool frees_resolver;
+	int family; /* 0: both */
 	struct resolver_answer answer;
 	struct err err;
 };
@@ -87,7 +88,7 @@ static void ask(struct bed *bed, const char *host)
 {
 	unsigned done = bed->done;
 
-	(void)resolver_query_start(bed->resolver, str_from(host), on_done, bed);
+	(void)resolver_query_start(bed->resolver, str_from(host), bed->family, on_done, bed);
 	assert_int_equal(bed->done, done);
 	for (int i = 0; i < TURNS_MAX && bed->done == done; i++)
 		loop_turn(bed->loop, false);
@@ -142,6 +143,40 @@ static void test_both_families(void **state)
 	assert_true(has_address(&bed, "192.0.2.1"));
 	assert_true(has_address(&bed, "192.0.2.2"));
 	assert_true(has_address(&bed, "2001:db8::1"));
+	finish(&bed);
+}
+
+static void test_one_family(void **state)
+{
+	static const struct {
+		const char *host;
+		int family;
+		const char *ip;
+		size_t count;
+	} cases[] = {
+		{ "both.example.test", AF_INET, "192.0.2.2", 2 },
+		{ "both.example.test", AF_INET6, "2001:db8::1", 1 },
+		{ "both.example.test", AF_UNSPEC, "192.0.2.1", 3 },
+		{ "four.example.test", AF_INET6, NULL, 0 },
+		{ "localhost", AF_INET, "127.0.0.1", 1 },
+		{ "localhost", AF_INET6, "::1", 1 },
+		{ "2001:db8::7", AF_INET, "2001:db8::7", 1 },
+	};
+	struct bed bed;
+
+	prepare(&bed);
+	/* Twice: what is kept for one family is no answer for another. */
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		size_t n = i % ARRAY_LEN(cases);
+
+		bed.family = cases[n].family;
+		ask(&bed, cases[n].host);
+		assert_int_equal(bed.has_answer, cases[n].ip != NULL);
+		if (!cases[n].ip)
+			continue;
+		assert_int_equal(bed.answer.count, cases[n].count);
+		assert_true(has_address(&bed, cases[n].ip));
+	}
 	finish(&bed);
 }
 
@@ -253,8 +288,8 @@ static void test_cancel_is_silence(void **state)
 
 	prepare(&bed);
 	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
-		resolver_query_cancel(
-			resolver_query_start(bed.resolver, str_from(hosts[i]), on_done, &bed));
+		resolver_query_cancel(resolver_query_start(bed.resolver, str_from(hosts[i]),
+							   AF_UNSPEC, on_done, &bed));
 		for (int k = 0; k < 100; k++)
 			loop_turn(bed.loop, false);
 	}
@@ -271,9 +306,11 @@ static void test_free_with_questions_open(void **state)
 	struct bed bed;
 
 	prepare(&bed);
-	(void)resolver_query_start(bed.resolver, STR("silent.example.test"), on_done, &bed);
-	(void)resolver_query_start(bed.resolver, STR("both.example.test"), on_done, &bed);
-	(void)resolver_query_start(bed.resolver, STR("127.0.0.1"), on_done, &bed);
+	(void)resolver_query_start(bed.resolver, STR("silent.example.test"), AF_UNSPEC, on_done,
+				   &bed);
+	(void)resolver_query_start(bed.resolver, STR("both.example.test"), AF_UNSPEC, on_done,
+				   &bed);
+	(void)resolver_query_start(bed.resolver, STR("127.0.0.1"), AF_UNSPEC, on_done, &bed);
 	resolver_free(TAKE(bed.resolver));
 	for (int i = 0; i < 100; i++)
 		loop_turn(bed.loop, false);
@@ -287,7 +324,8 @@ static void test_free_inside_on_done(void **state)
 
 	prepare(&bed);
 	bed.frees_resolver = true;
-	(void)resolver_query_start(bed.resolver, STR("silent.example.test"), on_done, &bed);
+	(void)resolver_query_start(bed.resolver, STR("silent.example.test"), AF_UNSPEC, on_done,
+				   &bed);
 	ask(&bed, "both.example.test");
 	assert_null(bed.resolver);
 	finish(&bed);
@@ -302,14 +340,14 @@ static void test_cache_makes_room(void **state)
 	resolver_cache_init(&cache);
 	for (int i = 0; i < RESOLVER_CACHE_MAX + 10; i++) {
 		(void)snprintf(host, sizeof(host), "host-%d", i);
-		resolver_cache_put(&cache, str_from(host), &answer, 100);
-		resolver_cache_put(&cache, str_from(host), &answer, 200);
+		resolver_cache_put(&cache, str_from(host), AF_UNSPEC, &answer, 100);
+		resolver_cache_put(&cache, str_from(host), AF_UNSPEC, &answer, 200);
 	}
-	assert_int_equal(cache.by_host.count, RESOLVER_CACHE_MAX);
-	assert_null(resolver_cache_get(&cache, STR("host-9"), 0));
-	assert_non_null(resolver_cache_get(&cache, STR("host-10"), 199));
-	assert_null(resolver_cache_get(&cache, STR("host-10"), 200));
-	assert_int_equal(cache.by_host.count, RESOLVER_CACHE_MAX - 1);
+	assert_int_equal(cache.by_key.count, RESOLVER_CACHE_MAX);
+	assert_null(resolver_cache_get(&cache, STR("host-9"), AF_UNSPEC, 0));
+	assert_non_null(resolver_cache_get(&cache, STR("host-10"), AF_UNSPEC, 199));
+	assert_null(resolver_cache_get(&cache, STR("host-10"), AF_UNSPEC, 200));
+	assert_int_equal(cache.by_key.count, RESOLVER_CACHE_MAX - 1);
 	resolver_cache_done(&cache);
 }
 
@@ -318,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_without_asking),
 		cmocka_unit_test(test_both_families),
+		cmocka_unit_test(test_one_family),
 		cmocka_unit_test(test_tcp_after_truncation),
 		cmocka_unit_test(test_more_addresses_than_fit),
 		cmocka_unit_test(test_answers_are_kept_for_their_time),

@@ -77,7 +77,7 @@ enum step stage_dial(struct exchange *x)
 					.host = target->host,
 					.port = target->port,
 					.timeout_ms = DIAL_TIMEOUT_MS,
-					.prefer = DIAL_PREFER_IP4,
+					.family = DIAL_IP4_ELSE,
 				},
 				on_dialed, x);
 	return STEP_WAIT;

@@ -38,7 +38,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 
 	assert_null(f->dial);
 	assert_int_equal(target->timeout_ms, DIAL_TIMEOUT_MS);
-	assert_int_equal(target->prefer, DIAL_PREFER_IP4);
+	assert_int_equal(target->family, DIAL_IP4_ELSE);
 	*d = (struct dial){ .fixture = f, .on_done = on_done, .arg = arg };
 	(void)buf_printf(&f->dialed, "%.*s:%u\n", STR_FMT(target->host), target->port);
 	f->dial = d;

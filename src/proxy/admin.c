@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/admin_job.h"
+#include "proxy/admin_reload.h"
 #include "proxy/admin_sessions.h"
+#include "proxy/admin_status.h"
 #include "proxy/admin_tunnels.h"
 #include "proxy/control.h"
 #include "proxy/snapshot.h"
@@ -70,25 +72,19 @@ static struct admin_job *begin(struct question *q, enum record_kind kind)
 
 static void get_status(struct question *q)
 {
-	const struct control *c = q->admin->control;
-	struct err away = { 0 };
-	bool is_well = store_is_available(c->store, &away);
 	struct admin_table t;
 
 	admin_table_init(&t, q->form);
-	if (q->form == ADMIN_LINES)
-		(void)buf_append_str(&t.out, STR("VERSION\tSTARTED\tWORKERS\tROUTES\tSTORE\n"));
-	admin_row_begin(&t);
-	admin_row_text(&t, "version", STR(POMERIUM_VERSION));
-	admin_row_time(&t, "started", c->started_unix);
-	admin_row_uint(&t, "workers", c->worker_count);
-	admin_row_uint(&t, "routes", c->snapshot->routes.count);
-	admin_row_text(&t, "store", is_well ? STR("available") : str_from(away.text));
-	admin_row_end(&t);
+	admin_status_write(q->admin->control, &t);
 	local_reply(q->request, 200,
 		    q->form == ADMIN_JSON ? "application/json" : "text/tab-separated-values",
 		    arena_copy(&q->request->arena, buf_view(&t.out)));
 	admin_table_done(&t);
+}
+
+static void post_reload(struct question *q)
+{
+	admin_reload_start(q->admin->control, q->request);
 }
 
 static void write_route(struct admin_table *t, const struct route *route)
@@ -209,6 +205,7 @@ static const struct {
 	void (*answer)(struct question *q);
 } rows[] = {
 	{ "GET", "status", COLLECTION, get_status },
+	{ "POST", "reload", COLLECTION, post_reload },
 	{ "GET", "routes", COLLECTION, get_routes },
 	{ "GET", "sessions", COLLECTION, get_sessions },
 	{ "DELETE", "sessions", ONE, delete_session },

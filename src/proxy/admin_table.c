@@ -105,6 +105,15 @@ void admin_row_uint(struct admin_table *t, const char *key, uint64_t value)
 		json_uint(&t->json, value);
 }
 
+void admin_row_thousandths(struct admin_table *t, const char *key, uint64_t value)
+{
+	if (begin_cell(t, key))
+		(void)buf_printf(&t->out, "%llu.%03u", (unsigned long long)value / 1000,
+				 (unsigned)(value % 1000));
+	else
+		json_thousandths(&t->json, value);
+}
+
 void admin_row_time(struct admin_table *t, const char *key, int64_t at_unix)
 {
 	char text[CLOCK_RFC3339_MAX];

@@ -38,6 +38,8 @@ void admin_row_begin(struct admin_table *t);
 void admin_row_text(struct admin_table *t, const char *key, struct str value);
 void admin_row_list(struct admin_table *t, const char *key, const struct str *items, size_t count);
 void admin_row_uint(struct admin_table *t, const char *key, uint64_t value);
+/* With three decimals. */
+void admin_row_thousandths(struct admin_table *t, const char *key, uint64_t value);
 /* Seconds since 1970 for programs, a date for people; 0 is "never". */
 void admin_row_time(struct admin_table *t, const char *key, int64_t at_unix);
 void admin_row_end(struct admin_table *t);

@@ -53,6 +53,7 @@ struct conversation {
 	struct loop *loop;
 	const char *socket;
 	struct buf *body;
+	bool takes_refusal;
 	int result;
 };
 
@@ -84,10 +85,10 @@ static void on_answer(void *arg, const struct fetch_response *response, const st
 			c->socket);
 	else if (!response)
 		(void)command_fail(1, "%s: %s", c->socket, e->text);
-	else if (response->status / 100 != 2)
+	else if (response->status / 100 != 2 && !c->takes_refusal)
 		complain(response);
-	else
-		c->result = buf_append_str(c->body, response->body);
+	else if (buf_append_str(c->body, response->body) == 0)
+		c->result = response->status / 100 != 2;
 }
 
 static void converse(struct conversation *c, const struct admin_ask *ask)
@@ -127,7 +128,7 @@ static void converse(struct conversation *c, const struct admin_ask *ask)
 int admin_ask(const struct admin_flags *flags, const struct admin_ask *ask, struct buf *ret_body)
 {
 	struct buf path = BUF_INIT(PATH_LEN_MAX);
-	struct conversation c = { .body = ret_body };
+	struct conversation c = { .body = ret_body, .takes_refusal = ask->takes_refusal };
 	struct err e = { 0 };
 	int result = find_socket(flags, &path, &e);
 	_cleanup_(mem_freep) char *socket = buf_take_string(&path);

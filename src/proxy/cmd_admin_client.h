@@ -33,6 +33,7 @@ struct admin_ask {
 	struct str path; /* with its query */
 	struct str body; /* JSON */
 	bool wants_lines;
+	bool takes_refusal; /* an answer that says no is given as well: the result is 1 */
 };
 
 /* Appends the answer's body. Returns 0, or -1 after having said what is wrong. */

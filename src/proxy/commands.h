@@ -26,13 +26,21 @@ int command_init(int argc, char **argv);
 int command_user(int argc, char **argv);
 int command_hash_password(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_reload(int argc, char **argv);
 int command_routes(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_tunnels(int argc, char **argv);
 int command_service_account(int argc, char **argv);
+int command_validate(int argc, char **argv);
+int command_explain(int argc, char **argv);
 int command_version(int argc, char **argv);
 
-/* A flag of a command: "--name VALUE" or, without value_name, "--name". */
+#define FLAG_VALUES_MAX 64
+
+/*
+ * A flag of a command: "--name VALUE" or, without value_name, "--name". One whose value_name ends in "..." may be given up to
+ * FLAG_VALUES_MAX times: value is the first of an array of one more, NULL behind the last.
+ */
 struct flag {
 	const char *name;
 	const char *value_name; /* NULL: takes none */

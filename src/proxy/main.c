@@ -13,10 +13,12 @@ static const struct command commands[] = {
 	{ "user", "add, change, list the users in a file", command_user },
 	{ "hash-password", "turn a password into what password_hash wants", command_hash_password },
 	{ "status", "how the gateway is that runs here", command_status },
+	{ "reload", "have it read its configuration again", command_reload },
 	{ "routes", "its routes", command_routes },
 	{ "sessions", "who is logged in; revoke", command_sessions },
 	{ "tunnels", "what is open; close", command_tunnels },
 	{ "service-account", "make, list, revoke accounts of programs", command_service_account },
+	{ "validate", "check a configuration; every problem with its place", command_validate },
 	{ "version", "print the version", command_version },
 };
 

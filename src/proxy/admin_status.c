@@ -1,0 +1,45 @@
+#include "proxy/admin_status.h"
+
+#include "io/loop.h"
+#include "proxy/control.h"
+#include "proxy/snapshot.h"
+#include "proxy/worker.h"
+#include "session/store.h"
+
+static uint64_t longest_turn_us(const struct control *c)
+{
+	uint64_t longest_us = 0;
+
+	for (size_t i = 0; i < c->worker_count; i++) {
+		uint64_t us = loop_longest_turn_us(c->workers[i]->loop);
+
+		if (us > longest_us)
+			longest_us = us;
+	}
+	return longest_us;
+}
+
+void admin_status_write(const struct control *c, struct admin_table *t)
+{
+	struct err away = { 0 };
+	bool is_well = store_is_available(c->store, &away);
+
+	if (t->form == ADMIN_LINES)
+		(void)buf_append_str(&t->out,
+				     STR("VERSION\tSTARTED\tWORKERS\tROUTES\tSTORE\tLAST RELOAD\t"
+					 "RESULT\tRELOADS\tFAILED\tLONGEST TURN (MS)\n"));
+	admin_row_begin(t);
+	admin_row_text(t, "version", STR(POMERIUM_VERSION));
+	admin_row_time(t, "started", c->started_unix);
+	admin_row_uint(t, "workers", c->worker_count);
+	admin_row_uint(t, "routes", c->snapshot->routes.count);
+	admin_row_text(t, "store", is_well ? STR("available") : str_from(away.text));
+	admin_row_time(t, "last_reload", c->reloads.last_unix);
+	admin_row_text(t, "last_reload_result",
+		       c->reloads.is_last_good ? STR("good")
+					       : str_from(c->reloads.last_problem.text));
+	admin_row_uint(t, "reloads", c->reloads.success_count);
+	admin_row_uint(t, "reloads_failed", c->reloads.failure_count);
+	admin_row_thousandths(t, "longest_turn_ms", longest_turn_us(c));
+	admin_row_end(t);
+}

@@ -3,9 +3,8 @@
 #include <assert.h>
 
 #include "base/mem.h"
-#include "http/h1_io.h"
+#include "http/h1_server_private.h"
 #include "http/h1_write.h"
-#include "io/loop.h"
 
 /*
  * One state, one step function per state, one driver. The driver runs only from the loop (a
@@ -24,42 +23,7 @@
  * backpressure); while a CONNECT is, what comes is kept, which also shows a client that has gone.
  */
 
-#define DRIVE_STEPS_MAX  64
-#define WRITE_TIMEOUT_MS 30000
-
-enum h1_state {
-	H1_IDLE,
-	H1_HEAD,
-	H1_CONTINUE,
-	H1_BODY,
-	H1_ANSWERING,
-	H1_REFUSING,
-	H1_WRITING,
-	H1_SHUTTING,
-	H1_LINGERING,
-	H1_CLOSED,
-};
-
-enum step { STEP_NEXT, STEP_WAIT };
-
-struct h1_server {
-	struct loop *loop;
-	struct stream *stream;
-	const struct h1_server_events *events;
-	void *arg;
-	uint64_t head_timeout_ms;
-	uint64_t idle_timeout_ms;
-	enum h1_state state;
-	struct timer timer;
-	struct later later;
-	struct h1_input in;
-	struct http_request request;
-	struct h1_body decoder;
-	struct buf body;
-	struct h1_output out;
-	bool closes_after_response;
-	size_t lingered; /* bytes read and dropped */
-};
+#define DRIVE_STEPS_MAX 64
 
 #define BIT(state) (1u << (state))
 
@@ -77,7 +41,7 @@ static const unsigned allowed_from[] = {
 	[H1_CLOSED] = ~BIT(H1_CLOSED),
 };
 
-static void enter(struct h1_server *s, enum h1_state state)
+void h1_enter(struct h1_server *s, enum h1_state state)
 {
 	assert(allowed_from[state] & BIT(s->state));
 	s->state = state;
@@ -85,9 +49,16 @@ static void enter(struct h1_server *s, enum h1_state state)
 
 static void on_due(struct timer *timer);
 
-static void start_timer(struct h1_server *s, uint64_t timeout_ms)
+static void start_timer_from(struct h1_server *s, uint64_t begin_ms, uint64_t timeout_ms)
 {
-	timer_start(&s->timer, s->loop, loop_now_ms(s->loop) + timeout_ms, on_due);
+	timer_cancel(&s->timer);
+	if (timeout_ms > 0)
+		timer_start(&s->timer, s->loop, begin_ms + timeout_ms, on_due);
+}
+
+void h1_start_timer(struct h1_server *s, uint64_t timeout_ms)
+{
+	start_timer_from(s, loop_now_ms(s->loop), timeout_ms);
 }
 
 /* ---- the end ---- */
@@ -101,7 +72,7 @@ static void forget_request(struct h1_server *s)
 
 static void destroy(struct h1_server *s, enum stream_close how)
 {
-	enter(s, H1_CLOSED);
+	h1_enter(s, H1_CLOSED);
 	timer_cancel(&s->timer);
 	later_cancel(&s->later);
 	stream_close(TAKE(s->stream), how);
@@ -112,7 +83,7 @@ static void destroy(struct h1_server *s, enum stream_close how)
 }
 
 /* why may belong to the stream, which destroy() releases. */
-static enum step finish(struct h1_server *s, const struct err *why, enum stream_close how)
+enum h1_step h1_finish(struct h1_server *s, const struct err *why, enum stream_close how)
 {
 	struct err copy = { 0 };
 
@@ -120,62 +91,64 @@ static enum step finish(struct h1_server *s, const struct err *why, enum stream_
 		copy = *why;
 	destroy(s, how);
 	s->events->on_closed(s->arg, why ? &copy : NULL);
-	return STEP_WAIT;
+	return H1_STEP_WAIT;
 }
 
-static enum step finish_failed(struct h1_server *s)
+enum h1_step h1_finish_failed(struct h1_server *s)
 {
-	return finish(s, stream_error(s->stream), STREAM_CLOSE_RESET);
+	return h1_finish(s, stream_error(s->stream), STREAM_CLOSE_RESET);
 }
 
 /* Something that is no request came, or did not come in time. */
-static enum step refuse(struct h1_server *s, int status, const struct err *e)
+static enum h1_step refuse(struct h1_server *s, int status, const struct err *e)
 {
 	timer_cancel(&s->timer);
 	forget_request(s);
-	enter(s, H1_REFUSING);
+	h1_enter(s, H1_REFUSING);
 	s->events->on_bad_request(s->arg, status, e);
-	return STEP_NEXT;
+	return H1_STEP_NEXT;
 }
 
 /* ---- reading ---- */
 
 /* What to do when a read gave no bytes; is_between: no request has begun. */
-static enum step handle_no_bytes(struct h1_server *s, ssize_t result, bool is_between)
+static enum h1_step handle_no_bytes(struct h1_server *s, ssize_t result, bool is_between)
 {
 	struct err e;
 
 	if (result == STREAM_AGAIN)
-		return STEP_WAIT;
+		return H1_STEP_WAIT;
 	if (result == STREAM_FAILED)
-		return finish_failed(s);
+		return h1_finish_failed(s);
 	if (is_between)
-		return finish(s, NULL, STREAM_CLOSE_NORMAL);
+		return h1_finish(s, NULL, STREAM_CLOSE_NORMAL);
 	(void)err_set(&e, ERR_CLOSED,
 		      "the client closed the connection in the middle of a request");
-	return finish(s, &e, STREAM_CLOSE_NORMAL);
+	return h1_finish(s, &e, STREAM_CLOSE_NORMAL);
 }
 
-static enum step step_idle(struct h1_server *s)
+static enum h1_step step_idle(struct h1_server *s)
 {
 	ssize_t got = h1_input_fill(&s->in, s->loop, s->stream, H1_READ_PIECE);
 
 	if (got <= 0)
 		return handle_no_bytes(s, got, true);
-	enter(s, H1_HEAD);
-	start_timer(s, s->head_timeout_ms);
-	return STEP_NEXT;
+	h1_enter(s, H1_HEAD);
+	h1_start_timer(s, s->head_timeout_ms);
+	return H1_STEP_NEXT;
 }
 
-static enum step deliver(struct h1_server *s)
+static enum h1_step deliver(struct h1_server *s)
 {
-	timer_cancel(&s->timer);
+	/* The time for a tunnel goes on until it is there. */
+	if (!s->request.is_connect || !s->events->on_late)
+		timer_cancel(&s->timer);
 	s->request.body = buf_view(&s->body);
 	if (s->in.received.len == 0)
 		buf_done_secret(&s->in.received);
-	enter(s, H1_ANSWERING);
+	h1_enter(s, H1_ANSWERING);
 	s->events->on_request(s->arg, &s->request);
-	return STEP_NEXT;
+	return H1_STEP_NEXT;
 }
 
 static bool awaits_continue(const struct h1_server *s)
@@ -184,7 +157,7 @@ static bool awaits_continue(const struct h1_server *s)
 	       http_headers_has_token(&s->request.headers, STR("expect"), STR("100-continue"));
 }
 
-static enum step begin_body(struct h1_server *s)
+static enum h1_step begin_body(struct h1_server *s)
 {
 	struct err e;
 
@@ -192,18 +165,18 @@ static enum step begin_body(struct h1_server *s)
 		(void)err_set(&e, ERR_LIMIT, "the body is larger than %u bytes", HTTP_BODY_MAX);
 		return refuse(s, 413, &e);
 	}
-	start_timer(s, s->head_timeout_ms);
+	h1_start_timer(s, s->head_timeout_ms);
 	if (!awaits_continue(s)) {
-		enter(s, H1_BODY);
-		return STEP_NEXT;
+		h1_enter(s, H1_BODY);
+		return H1_STEP_NEXT;
 	}
 	/* into an empty buffer: it fits */
 	(void)buf_append_str(&s->out.bytes, STR("HTTP/1.1 100 Continue\r\n\r\n"));
-	enter(s, H1_CONTINUE);
-	return STEP_NEXT;
+	h1_enter(s, H1_CONTINUE);
+	return H1_STEP_NEXT;
 }
 
-static enum step begin_request(struct h1_server *s)
+static enum h1_step begin_request(struct h1_server *s)
 {
 	struct err e;
 
@@ -213,7 +186,7 @@ static enum step begin_request(struct h1_server *s)
 	return s->decoder.is_complete ? deliver(s) : begin_body(s);
 }
 
-static enum step step_head(struct h1_server *s)
+static enum h1_step step_head(struct h1_server *s)
 {
 	struct err e;
 	ssize_t got;
@@ -231,22 +204,22 @@ static enum step step_head(struct h1_server *s)
 	got = h1_input_fill(&s->in, s->loop, s->stream, H1_READ_PIECE);
 	if (got <= 0)
 		return handle_no_bytes(s, got, s->in.received.len == 0);
-	return STEP_NEXT;
+	return H1_STEP_NEXT;
 }
 
-static enum step step_continue(struct h1_server *s)
+static enum h1_step step_continue(struct h1_server *s)
 {
 	int result = h1_output_flush(&s->out, s->stream);
 
 	if (result == STREAM_FAILED)
-		return finish_failed(s);
+		return h1_finish_failed(s);
 	if (result == STREAM_AGAIN)
-		return STEP_WAIT;
-	enter(s, H1_BODY);
-	return STEP_NEXT;
+		return H1_STEP_WAIT;
+	h1_enter(s, H1_BODY);
+	return H1_STEP_NEXT;
 }
 
-static enum step step_body(struct h1_server *s)
+static enum h1_step step_body(struct h1_server *s)
 {
 	struct err e;
 	ssize_t got;
@@ -258,86 +231,25 @@ static enum step step_body(struct h1_server *s)
 	got = h1_input_fill(&s->in, s->loop, s->stream, H1_READ_PIECE);
 	if (got <= 0)
 		return handle_no_bytes(s, got, false);
-	return STEP_NEXT;
+	return H1_STEP_NEXT;
 }
 
-static enum step step_answering(struct h1_server *s)
+static enum h1_step step_answering(struct h1_server *s)
 {
 	ssize_t got;
 
 	if (!s->request.is_connect || s->in.received.len >= H1_EARLY_MAX)
-		return STEP_WAIT;
+		return H1_STEP_WAIT;
 	got = h1_input_fill(&s->in, s->loop, s->stream, H1_EARLY_MAX - s->in.received.len);
 	if (got == STREAM_FAILED)
-		return finish_failed(s);
+		return h1_finish_failed(s);
 	/* The end is a half-close here: who takes the tunnel will read it once more. */
-	return got > 0 ? STEP_NEXT : STEP_WAIT;
-}
-
-/* ---- writing ---- */
-
-static enum step begin_next_request(struct h1_server *s)
-{
-	if (s->in.received.len > 0) {
-		enter(s, H1_HEAD);
-		start_timer(s, s->head_timeout_ms);
-		return STEP_NEXT;
-	}
-	enter(s, H1_IDLE);
-	start_timer(s, s->idle_timeout_ms);
-	return STEP_NEXT;
-}
-
-static enum step step_writing(struct h1_server *s)
-{
-	size_t sent_before = s->out.sent;
-	int result = h1_output_flush(&s->out, s->stream);
-
-	if (result == STREAM_FAILED)
-		return finish_failed(s);
-	if (result == STREAM_AGAIN) {
-		if (s->out.sent > sent_before)
-			start_timer(s, WRITE_TIMEOUT_MS);
-		return STEP_WAIT;
-	}
-	if (!s->closes_after_response)
-		return begin_next_request(s);
-	enter(s, H1_SHUTTING);
-	start_timer(s, WRITE_TIMEOUT_MS);
-	return STEP_NEXT;
-}
-
-static enum step step_shutting(struct h1_server *s)
-{
-	int result = stream_shutdown(s->stream);
-
-	if (result == STREAM_FAILED)
-		return finish_failed(s);
-	if (result == STREAM_AGAIN)
-		return STEP_WAIT;
-	enter(s, H1_LINGERING);
-	start_timer(s, H1_LINGER_MS);
-	return STEP_NEXT;
-}
-
-static enum step step_lingering(struct h1_server *s)
-{
-	void *block = loop_block_get(s->loop);
-	ssize_t got = stream_read(s->stream, block, LOOP_BLOCK_SIZE);
-
-	loop_block_put(s->loop, block);
-	if (got == STREAM_AGAIN)
-		return STEP_WAIT;
-	if (got > 0)
-		s->lingered += (size_t)got;
-	if (got <= 0 || s->lingered > H1_LINGER_MAX)
-		return finish(s, NULL, STREAM_CLOSE_NORMAL);
-	return STEP_NEXT;
+	return got > 0 ? H1_STEP_NEXT : H1_STEP_WAIT;
 }
 
 /* ---- driving ---- */
 
-static enum step run_step(struct h1_server *s)
+static enum h1_step run_step(struct h1_server *s)
 {
 	switch (s->state) {
 	case H1_IDLE:
@@ -351,16 +263,16 @@ static enum step run_step(struct h1_server *s)
 	case H1_ANSWERING:
 		return step_answering(s);
 	case H1_WRITING:
-		return step_writing(s);
+		return h1_step_writing(s);
 	case H1_SHUTTING:
-		return step_shutting(s);
+		return h1_step_shutting(s);
 	case H1_LINGERING:
-		return step_lingering(s);
+		return h1_step_lingering(s);
 	case H1_REFUSING:
 	case H1_CLOSED:
 		break;
 	}
-	return STEP_WAIT;
+	return H1_STEP_WAIT;
 }
 
 static void on_later(struct later *later);
@@ -368,7 +280,7 @@ static void on_later(struct later *later);
 static void drive(struct h1_server *s)
 {
 	for (int i = 0; i < DRIVE_STEPS_MAX; i++) {
-		if (run_step(s) == STEP_WAIT)
+		if (run_step(s) == H1_STEP_WAIT)
 			return;
 	}
 	later_start(&s->later, s->loop, on_later);
@@ -393,11 +305,11 @@ static void on_due(struct timer *timer)
 	switch (s->state) {
 	case H1_IDLE:
 	case H1_LINGERING:
-		finish(s, NULL, STREAM_CLOSE_NORMAL);
+		h1_finish(s, NULL, STREAM_CLOSE_NORMAL);
 		return;
 	case H1_HEAD:
 		if (s->in.received.len == 0) {
-			finish(s, &e, STREAM_CLOSE_NORMAL);
+			h1_finish(s, &e, STREAM_CLOSE_NORMAL);
 			return;
 		}
 		refuse(s, 408, &e);
@@ -408,9 +320,11 @@ static void on_due(struct timer *timer)
 		return;
 	case H1_WRITING:
 	case H1_SHUTTING:
-		finish(s, &e, STREAM_CLOSE_RESET);
+		h1_finish(s, &e, STREAM_CLOSE_RESET);
 		return;
 	case H1_ANSWERING:
+		s->events->on_late(s->arg);
+		return;
 	case H1_REFUSING:
 	case H1_CLOSED:
 		break;
@@ -438,7 +352,8 @@ struct h1_server *h1_server_open(struct loop *loop, struct stream *stream,
 	h1_input_init(&s->in);
 	h1_output_init(&s->out);
 	stream_set_owner(stream, on_stream_event, s);
-	start_timer(s, s->head_timeout_ms);
+	start_timer_from(s, options->began_ms ? options->began_ms : loop_now_ms(loop),
+			 s->head_timeout_ms);
 	later_start(&s->later, loop, on_later);
 	return s;
 }
@@ -465,9 +380,9 @@ void h1_server_respond(struct h1_server *s, const struct http_response *response
 	s->closes_after_response = form.close;
 	if (form.close)
 		buf_done_secret(&s->in.received);
-	enter(s, H1_WRITING);
+	h1_enter(s, H1_WRITING);
 	forget_request(s);
-	start_timer(s, WRITE_TIMEOUT_MS);
+	h1_start_timer(s, WRITE_TIMEOUT_MS);
 	later_start(&s->later, s->loop, on_later);
 }
 

@@ -42,11 +42,15 @@ struct h1_server_events {
 	/* The connection has ended; the server frees itself. e is NULL for an orderly end. If a
 	 * request was being answered, it is no longer. */
 	void (*on_closed)(void *arg, const struct err *e);
+	/* The tunnel that a CONNECT asked for is not there head_timeout_ms after its first byte: answer it now. NULL: it
+	 * may take as long as it wants. */
+	void (*on_late)(void *arg);
 };
 
 struct h1_server_options {
-	uint64_t head_timeout_ms;
+	uint64_t head_timeout_ms; /* 0: no limit, for this and the next one */
 	uint64_t idle_timeout_ms;
+	uint64_t began_ms; /* when the connection began, if that was not now; 0: now */
 	const struct h1_server_events *events;
 	void *arg;
 };

@@ -129,6 +129,41 @@ static void test_refused_connect_ends_the_connection(void **state)
 	h1_fixture_done(&f);
 }
 
+/* One time for all that comes before the tunnel, whoever is slow. */
+static void test_late_tunnel(void **state)
+{
+	struct h1_fixture f;
+
+	h1_fixture_init(&f, NULL);
+	h1_fixture_advance(&f, FIXTURE_HEAD_TIMEOUT_MS / 2);
+	h1_fixture_send(&f, STR(CONNECT));
+	h1_fixture_expect(&f, "request CONNECT  db.example:22 ;");
+	h1_fixture_advance(&f, FIXTURE_HEAD_TIMEOUT_MS / 2 - 1);
+	h1_fixture_expect(&f, "");
+	h1_fixture_advance(&f, 1);
+	h1_fixture_expect(&f, "late;");
+	h1_fixture_receive(&f);
+	assert_true(str_starts_with(buf_view(&f.received), STR("HTTP/1.1 503 ")));
+	h1_fixture_done(&f);
+}
+
+/* What is taken in time is not disturbed later. */
+static void test_tunnel_in_time(void **state)
+{
+	struct buf head;
+	struct h1_fixture f;
+
+	h1_fixture_init(&f, NULL);
+	h1_fixture_send(&f, STR(CONNECT));
+	h1_fixture_advance(&f, FIXTURE_HEAD_TIMEOUT_MS - 1);
+	h1_fixture_expect(&f, "request CONNECT  db.example:22 ;");
+	take(&f, &head);
+	h1_fixture_advance(&f, FIXTURE_IDLE_TIMEOUT_MS);
+	h1_fixture_expect(&f, "");
+	buf_done(&head);
+	h1_fixture_done(&f);
+}
+
 static void test_connect_in_a_pipeline(void **state)
 {
 	struct buf head;
@@ -218,6 +253,8 @@ int main(void)
 		cmocka_unit_test(test_half_close_before_the_answer),
 		cmocka_unit_test(test_reset_before_the_answer),
 		cmocka_unit_test(test_refused_connect_ends_the_connection),
+		cmocka_unit_test(test_late_tunnel),
+		cmocka_unit_test(test_tunnel_in_time),
 		cmocka_unit_test(test_connect_in_a_pipeline),
 		cmocka_unit_test(test_close_at_every_event),
 		cmocka_unit_test(test_close_after_every_turn),

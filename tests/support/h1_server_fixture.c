@@ -71,10 +71,20 @@ static void on_closed(void *arg, const struct err *e)
 	f->request = NULL;
 }
 
+static void on_late(void *arg)
+{
+	struct h1_fixture *f = arg;
+
+	(void)buf_printf(&f->diary, "late;");
+	if (!count_event(f))
+		respond(f, 503, STR(""), false);
+}
+
 static const struct h1_server_events events = {
 	.on_request = on_request,
 	.on_bad_request = on_bad_request,
 	.on_closed = on_closed,
+	.on_late = on_late,
 };
 
 static void ignore_event(void *arg, unsigned what)

@@ -87,8 +87,14 @@ static bool provider_fits(const struct exchange *x, const struct session *sessio
 {
 	const struct idp *idp;
 
-	if (session->kind != SESSION_LOGIN)
+	switch (session->kind) {
+	case SESSION_SERVICE_ACCOUNT:
 		return true;
+	case SESSION_WORKLOAD:
+		return bearer_is_accepted(x, session);
+	case SESSION_LOGIN:
+		break;
+	}
 	idp = idp_table_find(&x->snapshot->idps, session->idp_id);
 	if (!idp || (x->route && x->route->idp != idp))
 		return false;
@@ -96,8 +102,7 @@ static bool provider_fits(const struct exchange *x, const struct session *sessio
 	       user_is_unchanged(x, session);
 }
 
-/* NULL: it is good. */
-static const char *problem_with(const struct exchange *x, const struct session *session)
+const char *session_problem(const struct exchange *x, const struct session *session)
 {
 	if (session_is_expired(session, clock_now_unix()))
 		return PROBLEM_EXPIRED;
@@ -122,7 +127,7 @@ struct lookup {
 
 static enum step judge(struct exchange *x, struct session *session, const struct lookup *lookup)
 {
-	const char *problem = problem_with(x, session);
+	const char *problem = session_problem(x, session);
 
 	if (!problem)
 		return lookup->found(x, session, NULL);

@@ -19,5 +19,11 @@
 
 enum step stage_authenticate(struct exchange *x);
 
+/*
+ * What is wrong with a session, as far as x->snapshot and x->route can tell: a value of credential_problem, or NULL. For
+ * open tunnels, too. Whether the session is still in the store is not looked at.
+ */
+const char *session_problem(const struct exchange *x, const struct session *session);
+
 /* Whether a program showed a token, good or bad, in a header or the query; also behind a cookie, which counts first. */
 bool request_shows_token(struct exchange *x);

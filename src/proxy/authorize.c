@@ -61,6 +61,13 @@ static struct decision decide_endpoint(const struct exchange *x)
 	};
 }
 
+enum step authorize_refuse(struct exchange *x)
+{
+	if (x->decision.outcome == POLICY_LOGIN)
+		return respond_login(x);
+	return respond_refusal(x, REFUSAL_DENIED);
+}
+
 enum step stage_authorize(struct exchange *x)
 {
 	if (x->endpoint)
@@ -68,14 +75,5 @@ enum step stage_authorize(struct exchange *x)
 	else
 		authorize_decide(x, &x->decision);
 	audit_authorize(x);
-
-	switch (x->decision.outcome) {
-	case POLICY_ALLOW:
-		return STEP_NEXT;
-	case POLICY_LOGIN:
-		return respond_login(x);
-	case POLICY_DENY:
-		break;
-	}
-	return respond_refusal(x, REFUSAL_DENIED);
+	return x->decision.outcome == POLICY_ALLOW ? STEP_NEXT : authorize_refuse(x);
 }

@@ -13,3 +13,6 @@
 void authorize_decide(const struct exchange *x, struct decision *ret);
 
 enum step stage_authorize(struct exchange *x);
+
+/* The answer to a decision that is not POLICY_ALLOW. */
+enum step authorize_refuse(struct exchange *x);

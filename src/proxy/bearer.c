@@ -275,3 +275,41 @@ enum step bearer_look_up(struct exchange *x, struct str token,
 	}
 	return ask_about(x, &q, token);
 }
+
+/* ---- again, without the token ---- */
+
+static bool has_audience(const struct config_issuer *issuer, const struct claim *audience)
+{
+	for (size_t i = 0; audience && i < audience->value_count; i++)
+		for (size_t k = 0; k < issuer->audiences.count; k++)
+			if (str_equal(audience->values[i], issuer->audiences.items[k]))
+				return true;
+	return false;
+}
+
+static bool issuer_is_accepted(const struct exchange *x, const struct identity *who)
+{
+	const struct config_issuer *issuer = find_issuer(x, claims_text(&who->claims, STR("iss")));
+
+	/* The user's id begins with the name of the issuer: under another one it is another user. */
+	return issuer && str_starts_with(who->user_id, issuer->name) &&
+	       str_starts_with(str_from_pos(who->user_id, issuer->name.len), STR("/")) &&
+	       has_audience(issuer, claims_find(&who->claims, STR("aud")));
+}
+
+bool bearer_is_accepted(const struct exchange *x, const struct session *session)
+{
+	const struct idp *idp = x->route ? x->route->idp : x->snapshot->idps.global;
+	bool is_of_issuer = str_is_empty(session->idp_id);
+
+	switch (format_of(x)) {
+	case CONFIG_BEARER_JWT:
+		return is_of_issuer && issuer_is_accepted(x, session->who);
+	case CONFIG_BEARER_IDENTITY_TOKEN:
+	case CONFIG_BEARER_ACCESS_TOKEN:
+		return !is_of_issuer && str_equal(str_from(idp->id), session->idp_id);
+	case CONFIG_BEARER_DEFAULT:
+		break;
+	}
+	return false;
+}

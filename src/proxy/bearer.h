@@ -27,3 +27,9 @@ bool bearer_find(const struct exchange *x, struct str *ret_token);
 enum step bearer_look_up(struct exchange *x, struct str token,
 			 enum step (*found)(struct exchange *x, struct session *session,
 					    const char *problem));
+
+/*
+ * Whether the settings still let in whom such a token has let in: the format, and the issuer with one of its audiences or
+ * the provider. For open tunnels; what only the token itself could tell is not looked at again.
+ */
+bool bearer_is_accepted(const struct exchange *x, const struct session *session);

@@ -8,7 +8,9 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "proxy/bearer_cache.h"
+#include "proxy/change_feed.h"
 #include "proxy/admin.h"
+#include "proxy/end_reasons.h"
 #include "proxy/health.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
@@ -33,10 +35,20 @@ static int find_store_file(const struct config_storage *storage, struct buf *out
 	return 0;
 }
 
+static void on_store_change(void *arg, const char *id)
+{
+	struct control *c = arg;
+
+	change_feed_tell(c->changes, id);
+}
+
+/* While it was away we heard of nothing. */
 static void on_store_state(void *arg, const struct err *away)
 {
 	struct control *c = arg;
 
+	if (!away)
+		change_feed_tell(c->changes, NULL);
 	if (away)
 		log_error(c->log, LOG_ERROR, "store",
 			  "session store is away: known sessions go on, others are refused", away);
@@ -50,6 +62,7 @@ static int open_store(struct control *c, struct err *e)
 	struct store_options options = {
 		.type = STORE_MEMORY,
 		.shared_key = c->snapshot->shared_key,
+		.on_change = on_store_change,
 		.on_state = on_store_state,
 		.arg = c,
 	};
@@ -87,6 +100,8 @@ int control_start(struct control *c, struct err *e)
 	c->started_unix = clock_now_unix();
 	c->loop = loop_new();
 	c->mailbox = mailbox_open(c->loop);
+	c->changes = change_feed_new();
+	c->end_reasons = end_reasons_new();
 	if (open_store(c, e) < 0)
 		return -1;
 	c->fetcher = fetcher_new(
@@ -125,6 +140,8 @@ void control_done(struct control *c)
 {
 	upkeep_free(TAKE(c->upkeep));
 	bearer_cache_free(TAKE(c->bearers));
+	end_reasons_free(TAKE(c->end_reasons));
+	change_feed_free(TAKE(c->changes));
 	keyring_free(TAKE(c->keyring));
 	fetcher_free(TAKE(c->fetcher));
 	mailbox_close(TAKE(c->mailbox));

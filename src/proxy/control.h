@@ -17,8 +17,10 @@
 #include "base/err.h"
 #include "proxy/reload.h"
 
-struct bearer_cache;
 struct admin;
+struct bearer_cache;
+struct change_feed;
+struct end_reasons;
 struct fetcher;
 struct health;
 struct idp_service;
@@ -37,9 +39,11 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mailbox; /* any thread may post */
 	struct fetcher *fetcher;
-	struct keyring *keyring;      /* any thread: keyring_find() */
-	struct idp_service *idps;     /* any thread: idp_service_metadata() */
-	struct bearer_cache *bearers; /* any thread */
+	struct keyring *keyring;         /* any thread: keyring_find() */
+	struct idp_service *idps;        /* any thread: idp_service_metadata() */
+	struct bearer_cache *bearers;    /* any thread */
+	struct change_feed *changes;     /* any thread */
+	struct end_reasons *end_reasons; /* any thread */
 	struct upkeep *upkeep;
 	struct health *health;
 	struct admin *admin;       /* NULL: there is no operator's socket */

@@ -38,6 +38,7 @@ static void exchange_finish(struct exchange *x)
 	if (x->connection)
 		x->connection->exchange = NULL;
 	list_remove(&x->in_worker);
+	recheck_leave(x);
 	upstream_release(x);
 	session_unref(TAKE(x->session));
 	session_unref(TAKE(x->login_session));
@@ -126,6 +127,7 @@ void exchange_abort(struct exchange *x, const char *end_reason)
 		struct relay_result counts;
 
 		relay_close(TAKE(x->relay), STREAM_CLOSE_RESET, &counts);
+		tunnel_remember_end(x, end_reason);
 		x->outcome.bytes_received = counts.bytes_from_a;
 		x->outcome.bytes_sent = counts.bytes_from_b;
 	}

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "policy/policy.h"
+#include "proxy/recheck.h"
 #include "proxy/snapshot.h"
 #include "proxy/upstream_hold.h"
 #include "session/session.h"
@@ -75,7 +76,8 @@ struct exchange {
 	struct list_node in_worker;
 	struct worker *worker;         /* borrowed; outlives us */
 	struct connection *connection; /* borrowed; NULL once the tunnel has taken its stream */
-	struct snapshot *snapshot;     /* referenced: the rules in force when the request arrived */
+	/* referenced: the rules in force when the request arrived; of an open tunnel the newest (recheck.h) */
+	struct snapshot *snapshot;
 	const struct http_request *request; /* valid until answered */
 	struct request_facts facts;
 	struct addr peer;
@@ -103,6 +105,7 @@ struct exchange {
 	struct upstream_hold upstream;
 	/* serve */
 	struct relay *relay;
+	struct recheck_place recheck;
 
 	struct outcome outcome;
 };
@@ -112,5 +115,5 @@ void exchange_start(struct connection *connection, const struct http_request *re
 /* Goes on after STEP_WAIT with what the pending operation found. */
 void exchange_resume(struct exchange *x, enum step step);
 
-/* The client is gone before it was answered, or the gateway is shutting down. */
+/* The client is gone before it was answered, the tunnel may not go on, or the gateway is shutting down. */
 void exchange_abort(struct exchange *x, const char *end_reason);

@@ -47,17 +47,28 @@ struct recheck *recheck_new(struct worker *worker);
 void recheck_stop(struct recheck *r);
 void recheck_free(struct recheck *r); /* NULL is ignored; nobody is watched any more */
 
-/* Once it was allowed, so that what happens while it dials is not lost. */
+/* When the tunnel opens; it is asked once more, soon. */
 void recheck_join(struct exchange *x);
 
 /* Idempotent. */
 void recheck_leave(struct exchange *x);
 
+enum recheck_verdict {
+	RECHECK_ALLOWED,
+	RECHECK_ROUTE_REMOVED,
+	RECHECK_SESSION_REVOKED,
+	RECHECK_SESSION_EXPIRED,
+	RECHECK_POLICY_DENIED, /* x->decision says why */
+};
+
 /*
- * Asks at once: moves x to the snapshot in force and decides. NULL: it may go on; else the end reason, static text. Closes
- * nothing. x->session is the newest that is known.
+ * Asks at once, whether it has joined or not: moves x to the snapshot in force, takes the newest session that is known, and
+ * decides. Closes nothing.
  */
-const char *recheck_decide(struct exchange *x);
+enum recheck_verdict recheck_decide(struct exchange *x);
+
+/* At the end of this turn or one of the next; x has joined. */
+void recheck_soon(struct exchange *x);
 
 /* After worker->snapshot was replaced: every tunnel moves to the new one and is asked again, soon. */
 void recheck_all(struct worker *worker);

@@ -4,14 +4,20 @@
 #include "proxy/endpoints.h"
 #include "proxy/respond.h"
 
-enum step stage_route(struct exchange *x)
+struct route *route_find(const struct snapshot *snapshot, struct str authority)
 {
 	struct authority target;
 
+	if (authority_parse_connect(authority, &target, NULL) < 0)
+		return NULL;
+	return route_table_find(&snapshot->routes, &target);
+}
+
+enum step stage_route(struct exchange *x)
+{
 	if (!x->request->is_connect)
 		return endpoints_select(x);
-	if (authority_parse_connect(x->request->authority, &target, NULL) == 0)
-		x->route = route_table_find(&x->snapshot->routes, &target);
+	x->route = route_find(x->snapshot, x->request->authority);
 	if (!x->route)
 		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
 	return STEP_NEXT;

@@ -1,8 +1,14 @@
 #include "proxy/tunnel.h"
 
 #include "io/relay.h"
+#include "proxy/ask.h"
 #include "proxy/audit.h"
+#include "proxy/authenticate.h"
+#include "proxy/authorize.h"
 #include "proxy/connection.h"
+#include "proxy/control.h"
+#include "proxy/end_reasons.h"
+#include "proxy/respond.h"
 #include "proxy/worker.h"
 
 static const char *end_reason(enum relay_end end)
@@ -28,12 +34,21 @@ static void on_relayed(void *arg, const struct relay_result *result)
 
 	x->relay = NULL;
 	x->outcome.end_reason = end_reason(result->end);
+	if (result->end == RELAY_IDLE)
+		tunnel_remember_end(x, x->outcome.end_reason);
 	x->outcome.bytes_received = result->bytes_from_a;
 	x->outcome.bytes_sent = result->bytes_from_b;
 	exchange_resume(x, STEP_DONE);
 }
 
-enum step tunnel_serve(struct exchange *x)
+void tunnel_remember_end(const struct exchange *x, const char *reason)
+{
+	if (x->worker->shared.control->end_reasons)
+		end_reasons_put(x->worker->shared.control->end_reasons, str_from(x->request_id),
+				reason);
+}
+
+static enum step open_tunnel(struct exchange *x)
 {
 	/* The last one tells our client that an end it sends is passed on as such (protocol.md 1.8.5). */
 	const struct http_header headers[] = {
@@ -55,5 +70,70 @@ enum step tunnel_serve(struct exchange *x)
 	x->outcome.status = 200;
 	x->relay = relay_start(x->worker->loop, &options);
 	audit_tunnel_opened(x);
+	recheck_join(x);
 	return STEP_WAIT;
+}
+
+/* ---- once more, before ---- */
+
+static enum step refuse_session(struct exchange *x, const char *problem)
+{
+	x->credential_problem = problem;
+	session_unref(TAKE(x->session));
+	return respond_login(x);
+}
+
+static enum step confirm(struct exchange *x)
+{
+	switch (recheck_decide(x)) {
+	case RECHECK_ALLOWED:
+		return open_tunnel(x);
+	case RECHECK_ROUTE_REMOVED:
+		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
+	case RECHECK_SESSION_REVOKED:
+		return refuse_session(x, PROBLEM_UNKNOWN);
+	case RECHECK_SESSION_EXPIRED:
+		return refuse_session(x, PROBLEM_EXPIRED);
+	case RECHECK_POLICY_DENIED:
+		break;
+	}
+	audit_authorize(x);
+	return authorize_refuse(x);
+}
+
+/* A store that is away says nothing against a session that was good a moment ago. */
+static enum step on_looked_up(struct ask *ask, struct exchange *x)
+{
+	struct store_ask *s = container_of(ask, struct store_ask, ask);
+
+	if (s->call.result == STORE_ABSENT)
+		return refuse_session(x, PROBLEM_UNKNOWN);
+	return confirm(x);
+}
+
+static bool is_in_doubt(const struct exchange *x)
+{
+	struct session *known;
+
+	if (!x->session || x->session->kind == SESSION_WORKLOAD)
+		return false;
+	known = store_find(x->worker->shared.store, str_from(x->session->id));
+	session_unref(known);
+	return !known;
+}
+
+static enum step ask_store(struct exchange *x)
+{
+	struct store_ask *s = store_ask_new(on_looked_up);
+
+	s->call.verb = STORE_GET;
+	s->call.kind = x->session->kind == SESSION_SERVICE_ACCOUNT ? RECORD_SERVICE_ACCOUNT
+								   : RECORD_SESSION;
+	memcpy(s->call.key, x->session->id, sizeof(x->session->id));
+	return store_ask_start(s, x);
+}
+
+enum step tunnel_serve(struct exchange *x)
+{
+	return is_in_doubt(x) ? ask_store(x) : confirm(x);
 }

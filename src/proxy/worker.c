@@ -20,6 +20,7 @@
 #include "io/resolver.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
+#include "proxy/recheck.h"
 
 struct worker_thread {
 	pthread_t id;
@@ -113,6 +114,7 @@ static void deliver_update(struct mailbox_message *message)
 	u->socket = -1;
 	snapshot_unref(w->snapshot);
 	w->snapshot = TAKE(u->snapshot);
+	recheck_all(w);
 	if (socket >= 0 && change_listener(w, socket))
 		w->thread->update = u;
 	else
@@ -174,6 +176,7 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	w->mailbox = mailbox_open(w->loop);
+	w->recheck = recheck_new(w);
 	w->thread->listener = listener_adopt(w->loop, socket, &listener_events, w, e);
 	if (w->thread->listener)
 		w->resolver = resolver_new(w->loop, e);
@@ -214,7 +217,9 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	worker_stop(w);
+	recheck_stop(w->recheck);
 	mailbox_close(TAKE(w->mailbox));
+	recheck_free(TAKE(w->recheck));
 	resolver_free(TAKE(w->resolver));
 	loop_turn(w->loop, false);
 	loop_free(TAKE(w->loop));

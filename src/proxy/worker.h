@@ -27,6 +27,7 @@ struct device_guard;
 struct log;
 struct login_guard;
 struct loop;
+struct recheck;
 struct resolver;
 struct store;
 struct worker;
@@ -48,6 +49,7 @@ struct worker {
 	struct snapshot *snapshot; /* referenced */
 	struct list connections;
 	struct list exchanges;
+	struct recheck *recheck; /* of open tunnels */
 	size_t password_jobs;
 	size_t asks;                  /* exchanges, gone ones too, whose answer is not here yet */
 	struct worker_thread *thread; /* private */

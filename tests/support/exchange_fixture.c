@@ -19,7 +19,10 @@
 #include "io/mailbox.h"
 #include "jose/jws.h"
 #include "proxy/bearer_cache.h"
+#include "proxy/change_feed.h"
 #include "proxy/device_guard.h"
+#include "proxy/end_reasons.h"
+#include "proxy/recheck.h"
 #include "session/session_token.h"
 #include "session/store.h"
 #include "tests/support/clock_fake.h"
@@ -117,6 +120,9 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	w->shared.store = f->control.store;
 	list_init(&w->connections);
 	list_init(&w->exchanges);
+	f->control.changes = change_feed_new();
+	f->control.end_reasons = end_reasons_new();
+	w->recheck = recheck_new(w);
 	f->connection.worker = w;
 	assert_true(addr_from_ip(STR(FIXTURE_PEER), 40000, &f->connection.peer));
 }
@@ -136,7 +142,11 @@ void exchange_fixture_done(struct exchange_fixture *f)
 	stream_close(TAKE(f->upstream), STREAM_CLOSE_NORMAL);
 	exchange_fixture_settle(f);
 	store_free(w->shared.store);
+	recheck_stop(w->recheck);
 	mailbox_close(w->mailbox);
+	recheck_free(TAKE(w->recheck));
+	change_feed_free(TAKE(f->control.changes));
+	end_reasons_free(TAKE(f->control.end_reasons));
 	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #define FLAG_FIRST                                                                                 \
 	256 /* beyond every character, so that getopt_long() tells flags apart by index */
@@ -45,6 +46,23 @@ static int complain(int argc, char **argv, int code)
 	return command_fail(-1, "%s is not a flag of this command, see --help", word);
 }
 
+static bool is_repeatable(const struct flag *flag)
+{
+	return flag->value_name && str_ends_with(str_from(flag->value_name), STR("..."));
+}
+
+static int keep_value(const struct flag *flag, const char *value)
+{
+	size_t count = 0;
+
+	while (is_repeatable(flag) && flag->value[count])
+		if (++count == FLAG_VALUES_MAX)
+			return command_fail(-1, "--%s is given more than %d times", flag->name,
+					    FLAG_VALUES_MAX);
+	flag->value[count] = value ? value : "";
+	return 0;
+}
+
 int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **argv,
 		const char **arguments, size_t arguments_max)
 {
@@ -57,7 +75,8 @@ int flags_parse(const struct flag *flags, size_t flag_count, int argc, char **ar
 	while ((code = getopt_long_only(argc, argv, ":", options, NULL)) != -1) {
 		if (code < FLAG_FIRST)
 			return complain(argc, argv, code);
-		*flags[code - FLAG_FIRST].value = optarg ? optarg : "";
+		if (keep_value(&flags[code - FLAG_FIRST], optarg) < 0)
+			return -1;
 	}
 	for (; optind < argc; optind++) {
 		if ((size_t)count == arguments_max)

@@ -16,6 +16,7 @@
 #include "config/config_listen.h"
 #include "config/config_parts.h"
 #include "config/config_users.h"
+#include "config/environment.h"
 #include "config/key_files.h"
 #include "config/options.h"
 #include "config/routes.h"
@@ -116,24 +117,52 @@ static struct config *config_new(void)
 	return config;
 }
 
-/* NULL if the text is no tree. */
-static struct config *read_text(struct str text, const char *file_name, struct report *report)
+/* What was read, until the configuration has its copies. */
+struct material {
+	struct yaml *yaml;
+	struct environment environment;
+	struct arena scratch;
+};
+
+static void material_done(struct material *m)
+{
+	yaml_free(m->yaml);
+	environment_done(&m->environment);
+	arena_done(&m->scratch);
+}
+
+static void build(struct config *config, const struct yaml_node *root, const char *file,
+		  struct loader *l)
+{
+	struct options options = { .file = file };
+
+	if (root)
+		schema_load(l, NULL, root, &options_schema, &options);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		steps[i](l, &options, config);
+}
+
+/* NULL if the text is no tree. file_name may be NULL, and variables too. */
+static struct config *read_text(struct str text, const char *file_name,
+				const char *const *variables, struct report *report)
 {
 	_cleanup_(config_freep) struct config *config = config_new();
-	_cleanup_(yaml_freep) struct yaml *yaml = NULL;
-	const char *name = arena_copy_string(&config->arena, str_from(file_name));
-	struct options options = { .file = name };
-	struct arena scratch = { 0 };
-	struct loader l = { .report = report, .arena = &scratch };
+	_cleanup_(material_done) struct material m = {
+		.environment = { .names = &config->arena, .report = report },
+	};
+	const char *name = file_name ? arena_copy_string(&config->arena, str_from(file_name))
+				     : NULL;
+	struct loader l = { .report = report, .arena = &m.scratch };
+	const struct yaml_node *root;
 
-	if (yaml_parse(text, name, is_json(name) ? YAML_FORM_JSON : YAML_FORM_YAML, &yaml, report) <
-	    0)
+	m.environment.nodes = &m.scratch;
+	if (yaml_parse(text, name, is_json(name) ? YAML_FORM_JSON : YAML_FORM_YAML, &m.yaml,
+		       report) < 0)
 		return NULL;
-	if (yaml_root(yaml))
-		schema_load(&l, NULL, yaml_root(yaml), &options_schema, &options);
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		steps[i](&l, &options, config);
-	arena_done(&scratch);
+	root = yaml_root(m.yaml);
+	if (variables)
+		root = environment_overlay(&m.environment, variables, root);
+	build(config, root, name, &l);
 	return TAKE(config);
 }
 
@@ -145,7 +174,7 @@ int config_parse(struct str text, const char *file_name, struct config **ret, st
 	if (text.len > CONFIG_FILE_MAX)
 		return err_set(e, ERR_LIMIT, "%s is larger than %u bytes", file_name,
 			       CONFIG_FILE_MAX);
-	config = read_text(text, file_name, report);
+	config = read_text(text, file_name, NULL, report);
 	if (report->error_count)
 		return summarize(report, e);
 	*ret = TAKE(config);
@@ -165,18 +194,28 @@ static int check_extension(const char *path, struct err *e)
 	return err_set(e, ERR_CONFIG, "%s: the name must end in .yaml, .yml or .json", path);
 }
 
+/* Without a file there is nothing to read, and nothing wrong. */
+static int read_file(const char *path, struct buf *text, struct report *report)
+{
+	struct err e = { 0 };
+
+	if (!path)
+		return 0;
+	report_add_file(report, path);
+	if (check_extension(path, &e) < 0 || file_read(path, text, &e) < 0) {
+		report_add(report, REPORT_ERROR, (struct position){ 0 }, "%s", e.text);
+		return -1;
+	}
+	return 0;
+}
+
 struct config *config_read(const struct config_source *source, struct report *report)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
 	struct config *config = NULL;
-	struct err failure = { 0 };
 
-	report_add_file(report, source->path);
-	if (check_extension(source->path, &failure) < 0 ||
-	    file_read(source->path, &text, &failure) < 0)
-		report_add(report, REPORT_ERROR, (struct position){ 0 }, "%s", failure.text);
-	else
-		config = read_text(buf_view(&text), source->path, report);
+	if (read_file(source->path, &text, report) == 0)
+		config = read_text(buf_view(&text), source->path, source->environment, report);
 	buf_done_secret(&text);
 	return config;
 }

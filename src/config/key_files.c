@@ -211,6 +211,7 @@ bool pem_pair_load(struct loader *l, const struct pem_source *certificate,
 	struct position at = pem_position(one);
 	struct value_path path = { .up = one->up };
 	char origin[VALUE_PATH_TEXT_MAX];
+	char place[POSITION_TEXT_MAX];
 
 	if (!pem_is_set(one))
 		return false;
@@ -221,13 +222,12 @@ bool pem_pair_load(struct loader *l, const struct pem_source *certificate,
 		return false;
 	}
 	value_path_format(&path, origin);
-	struct str place = arena_printf(&config->arena, "%s:%u:%u: %s", at.file ? at.file : "",
-					at.line, at.column, origin);
+	position_format(at, place);
 	size_t errors_before = l->report->error_count;
 	*ret = (struct config_key_pair){
 		.certificate_pem = pem_load(l, certificate, config),
 		.key_pem = pem_load(l, key, config),
-		.origin = place.at,
+		.origin = arena_printf(&config->arena, "%s: %s", place, origin).at,
 	};
 	return l->report->error_count == errors_before;
 }
@@ -265,15 +265,15 @@ static void load_pair(struct loader *l, const struct pair_source *source, struct
 		return;
 	}
 	char origin[VALUE_PATH_TEXT_MAX];
+	char place[POSITION_TEXT_MAX];
 	struct position at = source->certificate->at;
 
 	value_path_format(source->up ? source->up : &certificate, origin);
-	struct str place = arena_printf(&config->arena, "%s:%u:%u: %s", at.file ? at.file : "",
-					at.line, at.column, origin);
+	position_format(at, place);
 	config->tls.key_pairs[config->tls.key_pair_count++] = (struct config_key_pair){
 		.certificate_pem = source->read(l, &certificate, source->certificate, config),
 		.key_pem = source->read(l, &key, source->key, config),
-		.origin = place.at,
+		.origin = arena_printf(&config->arena, "%s: %s", place, origin).at,
 	};
 }
 

@@ -42,13 +42,20 @@ struct remark {
 static void say(struct loader *l, const struct remark *remark, const char *format, va_list args)
 	PRINTF_LIKE(3, 0);
 
+/* "environment: LOG_LEVEL" has named the setting already; but not which element of a list. */
+static bool is_said_by_place(const struct remark *remark)
+{
+	return remark->at.line && !remark->at.column && remark->path &&
+	       !str_is_empty(remark->path->key);
+}
+
 static void say(struct loader *l, const struct remark *remark, const char *format, va_list args)
 {
 	char sentence[SENTENCE_MAX];
 	char path[VALUE_PATH_TEXT_MAX];
 
 	(void)vsnprintf(sentence, sizeof(sentence), format, args); /* cut if too long */
-	value_path_format(remark->path, path);
+	value_path_format(is_said_by_place(remark) ? NULL : remark->path, path);
 	report_add(l->report, remark->severity, remark->at, "%s%s%s", path,
 		   path[0] ? remark->separator : "", sentence);
 }

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "base/map.h"
 
 #define REPORT_PROBLEMS_MAX 200
 #define REPORT_FILES_MAX    10000
@@ -21,8 +22,14 @@ enum report_severity {
 struct position {
 	const char *file; /* borrowed from the report or the configuration; NULL: not from a file */
 	unsigned line;    /* from 1 */
-	unsigned column;  /* from 1 */
+	unsigned
+		column; /* from 1; 0: the file is one value, and its lines say nothing (a variable) */
 };
+
+/* "config.yaml:14:12", as far as it is known; NUL-terminated, and cut if it is longer. */
+#define POSITION_TEXT_MAX 600
+
+void position_format(struct position at, char out[POSITION_TEXT_MAX]);
 
 struct report_problem {
 	enum report_severity severity;
@@ -36,6 +43,7 @@ struct report {
 	size_t warning_count;
 	char **files; /* every file that was read or should have been: whoever waits for a change watches them */
 	size_t file_count;
+	struct map file_names; /* the same, to find them */
 };
 
 void report_add(struct report *r, enum report_severity severity, struct position at,

@@ -33,7 +33,7 @@ static bool is_text(uint32_t c)
 	return c != 0x7f;
 }
 
-static int check_bytes(struct str text, const char *file, struct report *report)
+int yaml_check_bytes(struct str text, const char *file, struct report *report)
 {
 	struct position at = { .file = file, .line = 1, .column = 1 };
 
@@ -42,7 +42,7 @@ static int check_bytes(struct str text, const char *file, struct report *report)
 		size_t len = utf8_decode(str_from_pos(text, i), &c);
 
 		if (!len) {
-			report_add(report, REPORT_ERROR, at, "the file is not UTF-8 text");
+			report_add(report, REPORT_ERROR, at, "this is not UTF-8 text");
 			return -1;
 		}
 		if (!is_text(c)) {
@@ -262,7 +262,7 @@ static void reader_done(struct reader *r)
 int yaml_parse(struct str text, const char *file_name, enum yaml_form form, struct yaml **ret,
 	       struct report *report)
 {
-	if (check_bytes(text, file_name, report) < 0)
+	if (yaml_check_bytes(text, file_name, report) < 0)
 		return -1;
 
 	_cleanup_(yaml_freep) struct yaml *yaml = mem_alloc(sizeof(*yaml));

@@ -58,6 +58,9 @@ void yaml_free(struct yaml *yaml);
 
 DEFINE_CLEANUP(struct yaml, yaml_free)
 
+/* Whether it is UTF-8 without control characters; -1: reported, at its place. */
+int yaml_check_bytes(struct str text, const char *file_name, struct report *report);
+
 /* NULL for a file that holds nothing but comments. */
 const struct yaml_node *yaml_root(const struct yaml *yaml);
 

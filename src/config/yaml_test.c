@@ -165,7 +165,7 @@ static void test_bad(void **state)
 		  "E f:2:5: << needs a mapping or a list of mappings\n" },
 		{ STR("a: !!int 5\n"),
 		  "E f:1:10: the tag tag:yaml.org,2002:int is not supported\n" },
-		{ STR("a: 1\nb: \xff\xfe\n"), "E f:2:4: the file is not UTF-8 text\n" },
+		{ STR("a: 1\nb: \xff\xfe\n"), "E f:2:4: this is not UTF-8 text\n" },
 		{ STR("a: 1\nb: x\0y\nc: 3\n"), "E f:2:5: control characters are not allowed\n" },
 		{ STR("a: \x1b[31m\n"), "E f:1:4: control characters are not allowed\n" },
 		{ STR("a: \"x\\0y\"\n"), "E f:1:4: control characters are not allowed\n" },

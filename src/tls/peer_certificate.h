@@ -17,7 +17,7 @@
 #include "base/str.h"
 
 #define PEER_CERTIFICATE_CHAIN_MAX 16    /* certificates, the leaf included */
-#define PEER_CERTIFICATE_SIZE_MAX  65536 /* all of them, as they are sent */
+#define PEER_CERTIFICATE_SIZE_MAX  32768 /* all of them, as they are sent */
 #define PEER_CERTIFICATE_NAMES_MAX 1024  /* subject alternative names of the leaf */
 
 struct peer_certificate;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/ref.h"
 #include "tls/certificate.h"
+#include "tls/client_auth.h"
 #include "tls/tls_context.h"
 #include "tls/tls_error.h"
 #include "tls/tls_names.h"
@@ -23,8 +24,6 @@
 
 #define ALPN_WIRE_MAX 1024
 #define PEM_MAX       65536
-
-#define SESSION_ID_CONTEXT "pomerium"
 
 #define SUITES_TLS12                                                                               \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                               \
@@ -43,6 +42,7 @@ struct tls_config {
 	struct buf alpn_wire;
 	char *plain_http_reply;
 	struct tls_sessions sessions;
+	struct client_auth client_auth;
 };
 
 static struct tls_config *config_new(bool is_server)
@@ -73,6 +73,7 @@ void tls_config_unref(struct tls_config *config)
 	for (size_t i = 0; i < config->context_count; i++)
 		SSL_CTX_free(config->contexts[i]);
 	mem_free(config->contexts);
+	client_auth_done(&config->client_auth);
 	for (size_t i = 0; config->alpn && config->alpn[i]; i++)
 		mem_free(config->alpn[i]);
 	mem_free(config->alpn);
@@ -181,18 +182,17 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static void set_up_server(struct tls_config *config, SSL_CTX *context)
+static int set_up_server(struct tls_config *config, SSL_CTX *context, struct err *e)
 {
 	SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	/* tickets carry the session: the server keeps none */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, 1);
-	SSL_CTX_set_session_id_context(context, (const unsigned char *)SESSION_ID_CONTEXT,
-				       sizeof(SESSION_ID_CONTEXT) - 1);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(context, config);
 	if (config->alpn_wire.len > 0)
 		SSL_CTX_set_alpn_select_cb(context, on_alpn, config);
+	return client_auth_apply(&config->client_auth, context, e);
 }
 
 static int add_pair(struct tls_config *config, const struct tls_key_pair *pair, struct err *e)
@@ -204,9 +204,9 @@ static int add_pair(struct tls_config *config, const struct tls_key_pair *pair, 
 	if (tls_pem_pair_read(pair, &read, e))
 		return -1;
 	context = add_context(config, e);
-	if (!context || use_pair(context, &read, pair->origin ? pair->origin : "certificate", e))
+	if (!context || use_pair(context, &read, pair->origin ? pair->origin : "certificate", e) ||
+	    set_up_server(config, context, e))
 		return -1;
-	set_up_server(config, context);
 	tls_names_of(read.leaf, false, &names);
 	for (size_t i = 0; i < names.count; i++)
 		if (!map_get(&config->by_name, str_from(names.items[i])))
@@ -233,7 +233,8 @@ int tls_config_new_server(const struct tls_server_options *options, struct tls_c
 {
 	_cleanup_(tls_config_unrefp) struct tls_config *config = config_new(true);
 
-	if (set_alpn(config, options->alpn, e))
+	if (set_alpn(config, options->alpn, e) ||
+	    client_auth_init(&config->client_auth, options, e))
 		return -1;
 	config->plain_http_reply = str_copy(options->plain_http_reply);
 	for (size_t i = 0; i < options->pair_count; i++)

@@ -41,6 +41,7 @@ static const struct reason_text reason_texts[] = {
 	{ SSL_R_UNEXPECTED_RECORD, "the peer sent a TLS message out of order" },
 	{ SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC,
 	  "a TLS record was damaged or forged on its way" },
+	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the client showed no certificate" },
 	{ SSL_R_INAPPROPRIATE_FALLBACK, "the peer fell back to an older TLS version" },
 };
 
@@ -143,6 +144,9 @@ static int describe_untrusted(struct err *e, const SSL *ssl, struct str name)
 	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
 	char text[TLS_NAMES_TEXT_MAX];
 
+	if (SSL_is_server(ssl))
+		return err_set(e, ERR_TLS, "the client's certificate is not accepted: %s",
+			       X509_verify_cert_error_string(result));
 	if (!chain || sk_X509_num(chain) == 0)
 		return err_set(e, ERR_TLS, "certificate of %.*s is not trusted: %s", STR_FMT(name),
 			       X509_verify_cert_error_string(result));

@@ -128,32 +128,83 @@ void tls_pem_pair_done(struct tls_pem_pair *pair)
 	*pair = (struct tls_pem_pair){ 0 };
 }
 
-int tls_pem_add_roots(struct str pem, const char *origin, X509_STORE *store, struct err *e)
+/* Looks at why there is not one more: only the end of the text is a good reason. */
+static int end_reading(int count, int max, const char *what, const char *origin, struct err *e)
 {
-	BIO *bio = open_text(pem);
-	X509 *certificate;
-	int count = 0;
-	bool is_whole;
-
-	if (!bio)
-		return err_set(e, ERR_CONFIG, "%s: the certificates are too large", origin);
-	while ((certificate = read_certificate(bio)) != NULL) {
-		int is_added = X509_STORE_add_cert(store, certificate);
-
-		X509_free(certificate);
-		if (!is_added)
-			break;
-		count++;
-	}
-	is_whole = !certificate && is_end_of_text();
-	BIO_free(bio);
-	if (is_whole && count > 0) {
+	if (count > max) {
 		ERR_clear_error();
-		return 0;
+		return err_set(e, ERR_LIMIT, "%s: more than %d %ss", origin, max, what);
 	}
-	if (!is_whole)
-		return tls_err_openssl(e, ERR_CONFIG, "%s: certificate %d cannot be read", origin,
+	if (!is_end_of_text())
+		return tls_err_openssl(e, ERR_CONFIG, "%s: %s %d cannot be read", origin, what,
 				       count + 1);
 	ERR_clear_error();
-	return err_set(e, ERR_CONFIG, "%s: there is no certificate in PEM form", origin);
+	if (count == 0)
+		return err_set(e, ERR_CONFIG, "%s: there is no %s in PEM form", origin, what);
+	return 0;
+}
+
+int tls_pem_certificates_read(struct str pem, const char *origin, int max, STACK_OF(X509) * *ret,
+			      struct err *e)
+{
+	STACK_OF(X509) *all = sk_X509_new_null();
+	BIO *bio = open_text(pem);
+	X509 *one;
+
+	if (!bio || !all) {
+		BIO_free(bio);
+		sk_X509_free(all);
+		return err_set(e, ERR_CONFIG, "%s: the certificates are too large", origin);
+	}
+	while (sk_X509_num(all) <= max && (one = read_certificate(bio)) != NULL)
+		sk_X509_push(all, one);
+	BIO_free(bio);
+	if (end_reading(sk_X509_num(all), max, "certificate", origin, e) < 0) {
+		sk_X509_pop_free(all, X509_free);
+		return -1;
+	}
+	*ret = all;
+	return 0;
+}
+
+int tls_pem_crls_read(struct str pem, const char *origin, int max, STACK_OF(X509_CRL) * *ret,
+		      struct err *e)
+{
+	STACK_OF(X509_CRL) *all = sk_X509_CRL_new_null();
+	BIO *bio = open_text(pem);
+	bool is_encrypted = false;
+	X509_CRL *one;
+
+	if (!bio || !all) {
+		BIO_free(bio);
+		sk_X509_CRL_free(all);
+		return err_set(e, ERR_CONFIG, "%s: the revocation lists are too large", origin);
+	}
+	ERR_clear_error();
+	while (sk_X509_CRL_num(all) <= max &&
+	       (one = PEM_read_bio_X509_CRL(bio, NULL, refuse_passphrase, &is_encrypted)) != NULL)
+		sk_X509_CRL_push(all, one);
+	BIO_free(bio);
+	if (end_reading(sk_X509_CRL_num(all), max, "revocation list", origin, e) < 0) {
+		sk_X509_CRL_pop_free(all, X509_CRL_free);
+		return -1;
+	}
+	*ret = all;
+	return 0;
+}
+
+int tls_pem_add_roots(struct str pem, const char *origin, X509_STORE *store, struct err *e)
+{
+	STACK_OF(X509) *roots = NULL;
+	int result = 0;
+
+	if (tls_pem_certificates_read(pem, origin, TLS_ROOTS_MAX, &roots, e) < 0)
+		return -1;
+	for (int i = 0; result == 0 && i < sk_X509_num(roots); i++)
+		if (!X509_STORE_add_cert(store, sk_X509_value(roots, i)))
+			result = tls_err_openssl(e, ERR_CONFIG, "%s: certificate %d cannot be used",
+						 origin, i + 1);
+	sk_X509_pop_free(roots, X509_free);
+	ERR_clear_error();
+	return result;
 }

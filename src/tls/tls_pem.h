@@ -5,7 +5,7 @@
  *
  * Never asks for a passphrase. Error texts begin with the origin of the text and show none of its contents.
  *
- * Limits     TLS_CHAIN_MAX certificates in a pair.
+ * Limits     TLS_CHAIN_MAX certificates in a pair, TLS_ROOTS_MAX trusted ones.
  */
 
 #include <openssl/x509.h>
@@ -14,6 +14,7 @@
 #include "tls/tls_config.h"
 
 #define TLS_CHAIN_MAX 32
+#define TLS_ROOTS_MAX 4096
 
 struct tls_pem_pair {
 	X509 *leaf;
@@ -24,6 +25,14 @@ struct tls_pem_pair {
 /* Succeeds only if the key belongs to the leaf. */
 int tls_pem_pair_read(const struct tls_key_pair *pair, struct tls_pem_pair *ret, struct err *e);
 void tls_pem_pair_done(struct tls_pem_pair *pair);
+
+/* Every certificate of the text, at least one: free it with sk_X509_pop_free(). */
+int tls_pem_certificates_read(struct str pem, const char *origin, int max, STACK_OF(X509) * *ret,
+			      struct err *e);
+
+/* The same for revocation lists. */
+int tls_pem_crls_read(struct str pem, const char *origin, int max, STACK_OF(X509_CRL) * *ret,
+		      struct err *e);
 
 /* Adds every certificate of the text; at least one must be there. */
 int tls_pem_add_roots(struct str pem, const char *origin, X509_STORE *store, struct err *e);

@@ -1,0 +1,160 @@
+#include "tls/client_auth.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tls/client_ca_x509.h"
+#include "tls/peer_certificate_x509.h"
+#include "tls/tls_error.h"
+
+/*
+ * OpenSSL checks that the client has the key of what it shows; all else is ours. Where nothing is required any
+ * certificate that can be read passes, since what it is worth depends on the route that will be asked for.
+ *
+ * A ticket carries the leaf but not its chain, so a session with a certificate is never resumed: what is known of the
+ * client would not be the same. Sessions without one are.
+ */
+
+#define SESSION_ID_TEXT "pomerium"
+
+/* ---- in the handshake ---- */
+
+static int judge(const struct client_auth *auth, const struct peer_certificate *certificate)
+{
+	enum client_certificate_verdict best = CLIENT_CERTIFICATE_UNTRUSTED;
+	int64_t now = clock_now_unix();
+
+	for (size_t i = 0; i < auth->ca_count; i++) {
+		enum client_certificate_verdict verdict = client_ca_verify_strictly(
+			auth->cas[i], certificate, now);
+
+		if (verdict == CLIENT_CERTIFICATE_VALID)
+			return X509_V_OK;
+		if (best == CLIENT_CERTIFICATE_UNTRUSTED)
+			best = verdict; /* of the CA that issued it */
+	}
+	return client_certificate_verdict_error(best);
+}
+
+static int on_certificate(X509_STORE_CTX *context, void *arg)
+{
+	const struct client_auth *auth = arg;
+	_cleanup_(peer_certificate_unrefp) struct peer_certificate *certificate = NULL;
+	STACK_OF(X509) *sent = sk_X509_dup(X509_STORE_CTX_get0_untrusted(context));
+	X509 *leaf = X509_STORE_CTX_get0_cert(context);
+	SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+	int error = X509_V_ERR_CERT_REJECTED;
+
+	if (sent && sk_X509_num(sent) > 0)
+		(void)sk_X509_shift(sent); /* the leaf */
+	if (leaf && peer_certificate_new(leaf, sent, &certificate, NULL) == 0)
+		error = auth->mode == TLS_CLIENT_CERTIFICATES_REQUIRE ? judge(auth, certificate)
+								      : X509_V_OK;
+	sk_X509_free(sent);
+	ERR_clear_error();
+	(void)SSL_set_num_tickets(ssl, 0); /* they would be of no use */
+	X509_STORE_CTX_set_error(context, error);
+	return error == X509_V_OK;
+}
+
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
+				   size_t key_name_len, SSL_TICKET_STATUS status, void *arg)
+{
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (SSL_SESSION_get0_peer(session))
+		return SSL_TICKET_RETURN_IGNORE;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* ---- setting up ---- */
+
+static int add_names(STACK_OF(X509_NAME) * names, const struct client_ca *ca, size_t *size)
+{
+	for (int i = 0; i < sk_X509_num(ca->roots); i++) {
+		X509_NAME *name = X509_get_subject_name(sk_X509_value(ca->roots, i));
+		int len = i2d_X509_NAME(name, NULL);
+		X509_NAME *copy = X509_NAME_dup(name);
+
+		if (!copy || sk_X509_NAME_push(names, copy) <= 0) {
+			X509_NAME_free(copy);
+			return -1;
+		}
+		*size += len > 0 ? (size_t)len + 2 : 0;
+		if (*size > CLIENT_AUTH_CA_NAMES_MAX)
+			return -1;
+	}
+	return 0;
+}
+
+/* So that a browser offers the right one of its certificates; none: it offers all. */
+static STACK_OF(X509_NAME) * list_names(const struct client_auth *auth)
+{
+	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+	size_t size = 0;
+
+	for (size_t i = 0; names && i < auth->ca_count; i++) {
+		if (add_names(names, auth->cas[i], &size) < 0) {
+			sk_X509_NAME_pop_free(names, X509_NAME_free);
+			return NULL;
+		}
+	}
+	return names;
+}
+
+/* A session must not be resumed under other rules than those it began with. */
+static int make_session_id_context(struct client_auth *auth, struct err *e)
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	bool is_done = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) &&
+		       EVP_DigestUpdate(hash, SESSION_ID_TEXT, sizeof(SESSION_ID_TEXT)) &&
+		       EVP_DigestUpdate(hash, &auth->mode, sizeof(auth->mode));
+
+	for (size_t i = 0; is_done && i < auth->ca_count; i++)
+		is_done = EVP_DigestUpdate(hash, auth->cas[i]->digest, CLIENT_CA_DIGEST_SIZE);
+	is_done = is_done && EVP_DigestFinal_ex(hash, auth->session_id_context, NULL);
+	EVP_MD_CTX_free(hash);
+	return is_done ? 0 : tls_err_openssl(e, ERR_CRYPTO, "client CA settings cannot be hashed");
+}
+
+int client_auth_init(struct client_auth *auth, const struct tls_server_options *options,
+		     struct err *e)
+{
+	auth->mode = options->client_certificates;
+	auth->ca_count = options->client_ca_count;
+	auth->cas = mem_alloc_array(auth->ca_count, sizeof(struct client_ca *));
+	for (size_t i = 0; i < auth->ca_count; i++)
+		auth->cas[i] = client_ca_ref(options->client_cas[i]);
+	return make_session_id_context(auth, e);
+}
+
+void client_auth_done(struct client_auth *auth)
+{
+	for (size_t i = 0; i < auth->ca_count; i++)
+		client_ca_unref(auth->cas[i]);
+	mem_free(auth->cas);
+	*auth = (struct client_auth){ 0 };
+}
+
+int client_auth_apply(struct client_auth *auth, SSL_CTX *context, struct err *e)
+{
+	int flags = SSL_VERIFY_PEER;
+
+	ERR_clear_error();
+	if (!SSL_CTX_set_session_id_context(context, auth->session_id_context,
+					    sizeof(auth->session_id_context)))
+		return tls_err_openssl(e, ERR_TLS, "TLS sessions cannot be set up");
+	if (auth->mode == TLS_CLIENT_CERTIFICATES_NONE)
+		return 0;
+	if (auth->mode == TLS_CLIENT_CERTIFICATES_REQUIRE)
+		flags |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(context, flags, NULL);
+	SSL_CTX_set_cert_verify_callback(context, on_certificate, auth);
+	SSL_CTX_set_max_cert_list(context, PEER_CERTIFICATE_SIZE_MAX);
+	SSL_CTX_set_client_CA_list(context, list_names(auth));
+	if (!SSL_CTX_set_session_ticket_cb(context, NULL, on_ticket, NULL))
+		return tls_err_openssl(e, ERR_TLS, "TLS sessions cannot be set up");
+	return 0;
+}

@@ -171,7 +171,7 @@ int64_t policy_next_change(const struct policy *policy, int64_t now_unix);
 
 struct policy_step {
 	unsigned depth;   /* 0: a rule, 1: an operator, 2: a criterion */
-	const char *name; /* "policy[0].allow", "and", "email" */
+	const char *name; /* "policy[0].allow", "and", "claim/groups" */
 	struct str
 		text; /* of a criterion: its operand as it would be written; valid during the call */
 	struct position at; /* line 0: from a legacy field */

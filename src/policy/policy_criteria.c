@@ -342,11 +342,6 @@ void member_read(struct reader *r, const struct yaml_pair *pair, struct member *
 
 /* ---- judging ---- */
 
-const char *member_name(const struct member *m)
-{
-	return m->criterion->name;
-}
-
 /* There are two ways for a certificate to be invalid. */
 static enum policy_reason reason_of(const struct criterion *c, bool holds,
 				    const struct policy_input *input)

@@ -28,7 +28,7 @@ static void explain_group(const struct listener *l, const struct group *g)
 		tell(l,
 		     (struct policy_step){
 			     .depth = 2,
-			     .name = member_name(m),
+			     .name = m->name,
 			     .text = m->text,
 			     .at = m->at,
 		     },

@@ -37,16 +37,21 @@ static struct str list_text(struct reader *r, const struct config_list *list)
 	return text;
 }
 
-static struct member flag_member(struct str criterion)
+static struct member flag_member(const char *criterion)
 {
-	return (struct member){ .criterion = criterion_find(criterion), .text = STR("true") };
+	return (struct member){
+		.criterion = criterion_find(str_from(criterion)),
+		.name = criterion,
+		.text = STR("true"),
+	};
 }
 
-static struct member list_member(struct reader *r, struct str criterion, enum match_op op,
+static struct member list_member(struct reader *r, const char *criterion, enum match_op op,
 				 const struct config_list *list)
 {
 	return (struct member){
-		.criterion = criterion_find(criterion),
+		.criterion = criterion_find(str_from(criterion)),
+		.name = criterion,
 		.text = list_text(r, list),
 		.matcher = matcher_make(r, op, list->items, list->count),
 	};
@@ -93,6 +98,7 @@ static void read_claims(struct reader *r, const struct yaml_node *node)
 
 		members[i] = (struct member){
 			.criterion = criterion_find(STR("claim")),
+			.name = arena_printf(&r->policy->arena, "claim/%.*s", STR_FMT(pair->written)).at,
 			.at = reader_keep(r, pair->at),
 			.text = reader_text(r, pair->value),
 			.claim = {
@@ -113,15 +119,14 @@ void legacy_rules_make(struct reader *r, const struct config_access *access)
 	struct member *members;
 
 	if (access->allow_public_unauthenticated_access)
-		*add_rule(r, "allow_public_unauthenticated_access", 1) = flag_member(STR("accept"));
+		*add_rule(r, "allow_public_unauthenticated_access", 1) = flag_member("accept");
 	if (access->allow_any_authenticated_user)
-		*add_rule(r, "allow_any_authenticated_user",
-			  1) = flag_member(STR("authenticated_user"));
+		*add_rule(r, "allow_any_authenticated_user", 1) = flag_member("authenticated_user");
 	if (access->allowed_domains.count)
-		*add_rule(r, "allowed_domains", 1) = list_member(r, STR("domain"), MATCH_IN,
+		*add_rule(r, "allowed_domains", 1) = list_member(r, "domain", MATCH_IN,
 								 &access->allowed_domains);
 	if (access->allowed_groups.count)
-		*add_rule(r, "allowed_groups", 1) = list_member(r, STR("groups"), MATCH_HAS,
+		*add_rule(r, "allowed_groups", 1) = list_member(r, "groups", MATCH_HAS,
 								&access->allowed_groups);
 	if (claims && claims->kind != YAML_NULL && claims->count + (claims->kind == YAML_SCALAR)) {
 		size_t mark = reader_enter(r, ".allowed_idp_claims");
@@ -131,14 +136,14 @@ void legacy_rules_make(struct reader *r, const struct config_access *access)
 	}
 	if (access->allowed_users.count) {
 		members = add_rule(r, "allowed_users", 2);
-		members[0] = list_member(r, STR("user"), MATCH_IN, &access->allowed_users);
-		members[1] = list_member(r, STR("email"), MATCH_IN, &access->allowed_users);
+		members[0] = list_member(r, "user", MATCH_IN, &access->allowed_users);
+		members[1] = list_member(r, "email", MATCH_IN, &access->allowed_users);
 	}
 }
 
 /* What does not check any certificate is always satisfied (policy-language.md 9). */
 void certificate_rule_make(struct reader *r)
 {
-	*add_rule(r, "downstream_mtls", 1) = flag_member(STR("invalid_client_certificate"));
+	*add_rule(r, "downstream_mtls", 1) = flag_member("invalid_client_certificate");
 	r->rules[r->rule_count - 1].is_deny = true;
 }

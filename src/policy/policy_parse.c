@@ -53,6 +53,7 @@ static void read_criterion(struct reader *r, const struct yaml_node *node, struc
 	size_t mark = reader_enter(r, ".%.*s", STR_FMT(pair->written));
 
 	ret->at = reader_keep(r, pair->at);
+	ret->name = arena_copy_string(&r->policy->arena, pair->written);
 	ret->text = reader_text(r, pair->value);
 	member_read(r, pair, ret);
 	reader_leave(r, mark);

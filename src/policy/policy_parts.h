@@ -111,6 +111,7 @@ struct criterion;
 
 struct member {
 	const struct criterion *criterion;
+	const char *name;   /* "email", "claim/groups" */
 	struct position at; /* line 0: from a legacy field */
 	struct str text;    /* the operand, as it would be written */
 	union {
@@ -136,8 +137,6 @@ struct verdict member_judge(const struct member *m, const struct policy_input *i
 
 /* INT64_MAX: never */
 int64_t member_next_change(const struct member *m, int64_t now_unix);
-
-const char *member_name(const struct member *m);
 
 /* ---- rules: policy_eval.c ---- */
 

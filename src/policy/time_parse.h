@@ -3,7 +3,7 @@
 /*
  * time_parse.h - dates and times of day as people write them
  *
- * Private to the module. Fractions of a second are rounded up: facts are whole seconds, and "not before 0.5" begins with 1.
+ * Fractions of a second are rounded up: facts are whole seconds, and "not before 0.5" begins with 1.
  */
 
 #include <stdbool.h>

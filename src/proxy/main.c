@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "tunnels", "what is open; close", command_tunnels },
 	{ "service-account", "make, list, revoke accounts of programs", command_service_account },
 	{ "validate", "check a configuration; every problem with its place", command_validate },
+	{ "explain", "who may reach what, and why", command_explain },
 	{ "version", "print the version", command_version },
 };
 

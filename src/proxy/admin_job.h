@@ -30,6 +30,7 @@ struct tunnel_filter {
 	char id[STORE_KEY_MAX + 1];
 	char user[STORE_KEY_MAX + 1];
 	char session_id[STORE_KEY_MAX + 1];
+	bool is_counted;        /* only counted: those that end if they are not allowed any more */
 	const char *end_reason; /* NULL: they are listed; else closed. Static text */
 };
 
@@ -57,7 +58,7 @@ struct admin_job {
 	struct tunnel_filter filter;
 	struct admin_table table; /* rows of tunnels, as the workers answer */
 	size_t waiting;           /* workers that have not answered */
-	size_t closed;            /* tunnels that were closed */
+	size_t closed;            /* tunnels that were closed, or counted */
 
 	struct str user;            /* only records of this one; in the arena */
 	struct new_account created; /* in the arena, which is wiped */

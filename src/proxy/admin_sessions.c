@@ -1,6 +1,6 @@
 /*
- * A revocation is done when the record is gone and the tunnels opened in its name are closed, in this order: whoever asks
- * in between is refused already. A tunnel that was allowed before and is still being connected is not among them.
+ * A revocation is done when the record is gone: every gateway on the same store hears of it then and closes the tunnels opened in
+ * its name (recheck.h), here as elsewhere. Those that are open here are counted before.
  */
 
 #include "proxy/admin_sessions.h"
@@ -91,15 +91,20 @@ static void answer_revoked(struct admin_job *job)
 	admin_job_reply(job, 200, str_from(text));
 }
 
-static void start_removal(struct admin_job *job, struct str id, admin_job_function *on_removed)
+static void start_count(struct admin_job *job, struct str id, admin_job_function *on_counted)
+{
+	(void)snprintf(job->filter.session_id, sizeof(job->filter.session_id), "%.*s", STR_FMT(id));
+	job->filter.is_counted = true;
+	admin_job_gather(job, on_counted);
+}
+
+static void start_removal(struct admin_job *job, admin_job_function *on_removed)
 {
 	enum record_kind kind = job->kind;
 
 	store_call_done(&job->call);
 	job->call = (struct store_call){ .verb = STORE_REMOVE, .kind = kind };
-	(void)snprintf(job->call.key, sizeof(job->call.key), "%.*s", STR_FMT(id));
-	(void)snprintf(job->filter.session_id, sizeof(job->filter.session_id), "%.*s", STR_FMT(id));
-	job->filter.end_reason = "session-revoked";
+	memcpy(job->call.key, job->filter.session_id, sizeof(job->call.key));
 	admin_job_store(job, on_removed);
 }
 
@@ -113,12 +118,6 @@ static void log_revoked(struct admin_job *job)
 		is_account ? "service-account-id" : "session-id", str_from(job->filter.session_id));
 }
 
-static void on_one_closed(struct admin_job *job)
-{
-	log_revoked(job);
-	answer_revoked(job);
-}
-
 static void on_one_removed(struct admin_job *job)
 {
 	if (job->call.result != STORE_DONE) {
@@ -126,30 +125,31 @@ static void on_one_removed(struct admin_job *job)
 		return;
 	}
 	job->removed = 1;
-	admin_job_gather(job, on_one_closed);
+	log_revoked(job);
+	answer_revoked(job);
+}
+
+static void on_one_counted(struct admin_job *job)
+{
+	start_removal(job, on_one_removed);
 }
 
 void admin_sessions_revoke(struct admin_job *job, struct str id)
 {
-	start_removal(job, id, on_one_removed);
+	start_count(job, id, on_one_counted);
 }
 
 /* ---- revoking all of a user ---- */
 
 static void remove_next(struct admin_job *job);
 
-static void on_next_closed(struct admin_job *job)
-{
-	log_revoked(job);
-	remove_next(job);
-}
-
 static void on_next_removed(struct admin_job *job)
 {
 	switch (job->call.result) {
 	case STORE_DONE:
 		job->removed++;
-		admin_job_gather(job, on_next_closed);
+		log_revoked(job);
+		remove_next(job);
 		return;
 	case STORE_ABSENT: /* somebody was faster */
 		remove_next(job);
@@ -160,6 +160,11 @@ static void on_next_removed(struct admin_job *job)
 		break;
 	}
 	admin_job_fail_store(job);
+}
+
+static void on_next_counted(struct admin_job *job)
+{
+	start_removal(job, on_next_removed);
 }
 
 static void on_user_page(struct admin_job *job)
@@ -187,7 +192,7 @@ static void on_user_page(struct admin_job *job)
 static void remove_next(struct admin_job *job)
 {
 	if (job->next_id < job->id_count)
-		start_removal(job, job->id[job->next_id++], on_next_removed);
+		start_count(job, job->id[job->next_id++], on_next_counted);
 	else if (job->has_more)
 		start_page(job, on_user_page);
 	else

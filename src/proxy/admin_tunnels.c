@@ -59,6 +59,10 @@ size_t admin_visit_tunnels(struct worker *worker, const struct tunnel_filter *fi
 
 		if (!fits(x, filter))
 			continue;
+		if (filter->is_counted) {
+			closed += x->route->config->lifetime.reauthorize;
+			continue;
+		}
 		if (!filter->end_reason) {
 			write_tunnel(x, table);
 			continue;

@@ -9,8 +9,8 @@
 struct worker;
 
 /*
- * On the worker's thread: writes a row of each open tunnel that fits, or closes it if the filter has an end reason.
- * Returns how many were closed.
+ * On the worker's thread: writes a row of each open tunnel that fits, or closes or counts it if the filter says so.
+ * Returns how many were closed or counted.
  */
 size_t admin_visit_tunnels(struct worker *worker, const struct tunnel_filter *filter,
 			   struct admin_table *table);

@@ -15,6 +15,9 @@
 
 #define END_REASONS_MAX 4096
 
+/* Where they ask: GET answers {"reason":"session-revoked"} or 404. */
+#define TUNNEL_END_PATH "/.pomerium/api/v1/tunnels/*/end"
+
 struct end_reasons;
 
 struct end_reasons *end_reasons_new(void);

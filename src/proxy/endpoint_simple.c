@@ -3,9 +3,12 @@
  */
 
 #include "base/json.h"
+#include "proxy/control.h"
+#include "proxy/end_reasons.h"
 #include "proxy/endpoints.h"
 #include "proxy/respond.h"
 #include "proxy/sign_in_url.h"
+#include "proxy/worker.h"
 
 enum step endpoint_health(struct exchange *x)
 {
@@ -52,6 +55,24 @@ enum step endpoint_well_known(struct exchange *x)
 enum step endpoint_authenticate_root(struct exchange *x)
 {
 	return respond_redirect(x, 302, STR("/.pomerium/"));
+}
+
+/* "/.pomerium/api/v1/tunnels/<id>/end" */
+enum step endpoint_tunnel_end(struct exchange *x)
+{
+	const struct str pattern = STR(TUNNEL_END_PATH);
+	struct str id = str_from_pos(x->request->path, str_find(pattern, '*'));
+	struct reply reply = { .status = 200 };
+	const char *reason;
+
+	id = str_first(id, str_find(id, '/'));
+	reason = end_reasons_find(x->worker->shared.control->end_reasons, id);
+	if (!reason)
+		return respond_text(x, 404, STR("Not Found\n"));
+	reply_header(&reply, STR("content-type"), STR("application/json"));
+	reply_header(&reply, STR("cache-control"), STR("no-store"));
+	reply.body = arena_printf(&x->arena, "{\"reason\":\"%s\"}\n", reason);
+	return reply_send(x, &reply);
 }
 
 enum step endpoint_robots(struct exchange *x)

@@ -1,5 +1,6 @@
 #include "proxy/endpoints.h"
 
+#include "proxy/end_reasons.h"
 #include "proxy/pages/page.h"
 #include "proxy/respond.h"
 #include "proxy/sign_in_url.h"
@@ -16,6 +17,7 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/api/v1/device_authorization", "POST", PLACE_ANYWHERE, ACCESS_OPEN,
 	  endpoint_device_authorization },
 	{ "/.pomerium/api/v1/token", "POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_device_token },
+	{ TUNNEL_END_PATH, "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_tunnel_end },
 	{ "/.pomerium/callback/", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_callback },
 	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },
 	{ "/.pomerium/user", "GET", PLACE_ANYWHERE, ACCESS_LOGIN, endpoint_user },
@@ -54,10 +56,25 @@ static bool is_served_here(const struct exchange *x, const struct endpoint *row)
 	return false;
 }
 
+static bool fits(struct str path, struct str pattern)
+{
+	struct str before = str_first(pattern, str_find(pattern, '*'));
+	struct str after = str_from_pos(pattern, before.len + 1);
+	struct str segment;
+
+	if (before.len == pattern.len)
+		return str_equal(path, pattern);
+	if (!str_starts_with(path, before))
+		return false;
+	segment = str_from_pos(path, before.len);
+	segment = str_first(segment, str_find(segment, '/'));
+	return segment.len && str_equal(str_from_pos(path, before.len + segment.len), after);
+}
+
 static const struct endpoint *find(const struct exchange *x, struct str path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(endpoint_rows); i++)
-		if (str_equal(path, str_from(endpoint_rows[i].path)) &&
+		if (fits(path, str_from(endpoint_rows[i].path)) &&
 		    is_served_here(x, &endpoint_rows[i]))
 			return &endpoint_rows[i];
 	return NULL;

@@ -20,7 +20,7 @@ enum endpoint_place {
 };
 
 struct endpoint {
-	const char *path;
+	const char *path;    /* "*" in it: any one segment */
 	const char *methods; /* "GET HEAD" */
 	enum endpoint_place place;
 	enum endpoint_access access;
@@ -50,3 +50,4 @@ enum step endpoint_jwt(struct exchange *x);
 enum step endpoint_device_authorization(struct exchange *x);
 enum step endpoint_device_token(struct exchange *x);
 enum step endpoint_device_page(struct exchange *x);
+enum step endpoint_tunnel_end(struct exchange *x);

@@ -10,12 +10,16 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "proxy/end_reasons.h"
 #include "proxy/endpoints.h"
 #include "tests/support/exchange_fixture.h"
 
 #define ROUTE "redis.example.com"
 #define LOGIN "authenticate.example.com"
 #define OTHER "anything.example.org:8443"
+
+/* One that the gateway has ended. */
+#define TUNNEL "0f2d6a1e-7b2c-4c52-9e0e-0d9a5d1f7c11"
 
 struct row {
 	const char *method;
@@ -53,6 +57,17 @@ static const struct row rows[] = {
 	{ "POST", OTHER, "/.pomerium/api/v1/token", 400, NULL },
 	{ "GET", OTHER, "/.pomerium/api/v1/token", 405, "POST" },
 	{ "POST", OTHER, "/.pomerium/api/v1/token/", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL "/end", 200, NULL },
+	{ "GET", OTHER, "/.pomerium/api/v1/tunnels/" TUNNEL "/end", 200, NULL },
+	{ "POST", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL "/end", 405, "GET" },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL "/end/", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL "/x/end", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL "/", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/" TUNNEL, 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels//end", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/x/end", 404, NULL },
+	{ "GET", ROUTE, "/.pomerium/api/v1/tunnels/0f2d6a1e-7b2c-4c52-9e0e-0d9a5d1f7c12/end", 404,
+	  NULL },
 	{ "POST", OTHER, "/.pomerium/callback/", 405, "GET" },
 	{ "GET", OTHER, "/.pomerium/callback/", 400, NULL },
 	{ "PUT", OTHER, "/.pomerium/sign_out", 405, "GET, POST" },
@@ -124,8 +139,11 @@ static void check_row(struct exchange_fixture *f, const struct row *row)
 
 static void test_table(void **state)
 {
+	struct exchange_fixture *f = *state;
+
+	end_reasons_put(f->control.end_reasons, STR(TUNNEL), "session-revoked");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		check_row(*state, &rows[i]);
+		check_row(f, &rows[i]);
 }
 
 static void test_table_without_login_host(void **state)
@@ -147,6 +165,13 @@ static void test_fixed_answers(void **state)
 	exchange_fixture_send(f, STR("GET /healthz HTTP/1.1\r\nHost: " ROUTE "\r\n\r\n"));
 	exchange_fixture_expect(f, 200, PLAIN LAST);
 	exchange_fixture_expect_body(f, "OK\n");
+
+	end_reasons_put(f->control.end_reasons, STR(TUNNEL), "policy-denied");
+	exchange_fixture_send(f, STR("GET /.pomerium/api/v1/tunnels/" TUNNEL
+				     "/end HTTP/1.1\r\nHost: " ROUTE "\r\n\r\n"));
+	exchange_fixture_expect(f, 200,
+				"content-type: application/json\ncache-control: no-store\n" LAST);
+	exchange_fixture_expect_body(f, "{\"reason\":\"policy-denied\"}\n");
 
 	exchange_fixture_send(f, STR("DELETE /ping HTTP/1.1\r\nHost: " ROUTE "\r\n\r\n"));
 	exchange_fixture_expect(f, 405, "allow: GET, HEAD\n" PLAIN LAST);

@@ -15,6 +15,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "proxy/admission.h"
 #include "proxy/reload.h"
 
 struct admin;
@@ -53,8 +54,9 @@ struct control {
 	struct addr address; /* where the workers listen */
 	int64_t started_unix;
 	atomic_uint_fast64_t
-		tunnels;       /* any thread: open ones, and those that are being connected */
-	struct reload *reload; /* the server's */
+		tunnels;            /* any thread: open ones, and those that are being connected */
+	struct admission admission; /* any thread */
+	struct reload *reload;      /* the server's */
 	struct reload_state reloads;
 };
 

@@ -94,6 +94,8 @@ class _Server(http.server.ThreadingHTTPServer):
 class HostileProvider:
     """Honest until told otherwise: honest() takes every lie back."""
 
+    authorize_path = "/auth"
+
     def __init__(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
@@ -140,15 +142,18 @@ class HostileProvider:
             reply(handler)
         elif reply:
             handler.reply(*reply)
-        elif parts.path == "/auth":
+        elif parts.path == self.authorize_path:
             self._authorize(handler, parse_qs(parts.query))
         else:
-            answers = {
-                "/.well-known/openid-configuration": self._discovery, "/jwks": lambda: {"keys": self.keys},
-                "/token": lambda: self._token(parse_qs(body.decode())), "/me": self._userinfo, "/revoke": dict,
-            }
-            known = answers.get(parts.path)
+            known = self.answers(handler, body).get(parts.path)
             handler.reply(200 if known else 404, known() if known else {})
+
+    def answers(self, handler, body):
+        """path -> a function that gives the honest JSON"""
+        return {
+            "/.well-known/openid-configuration": self._discovery, "/jwks": lambda: {"keys": self.keys},
+            "/token": lambda: self._token(parse_qs(body.decode())), "/me": self._userinfo, "/revoke": dict,
+        }
 
     def _changed(self, honest, changes):
         return {name: value for name, value in {**honest, **changes}.items() if value is not None}

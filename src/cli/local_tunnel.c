@@ -1,7 +1,7 @@
 /*
  * local_tunnel.c - try, log in if the gateway asks for it, try again, relay
  *
- *	TRYING ---- open ----> RELAYING ---> done
+ *	TRYING ---- open ----> RELAYING ---> done   (cut by the gateway: it is asked why first)
  *	  |  ^
  *	  |  +-- there is another token --+
  *	  +-- unauthenticated --> WAITING-+   (at most one login; a token that somebody else stored in the meantime is
@@ -10,10 +10,13 @@
 
 #include "cli/local_tunnel.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/credentials.h"
 #include "cli/destination.h"
+#include "cli/end_question.h"
 #include "cli/events.h"
 #include "cli/gateway.h"
 #include "cli/login.h"
@@ -28,7 +31,10 @@ struct local_tunnel {
 	struct tunnel *tunnel;
 	struct login_waiter waiter;
 	struct relay *relay;
-	bool has_tried_stored; /* a token found stored after a refusal */
+	char request_id[TUNNEL_ID_MAX + 1];
+	struct end_question *question; /* why the tunnel was cut */
+	struct err failure;            /* what is said if the gateway says nothing */
+	bool has_tried_stored;         /* a token found stored after a refusal */
 	bool has_logged_in;
 	local_tunnel_done_fn *on_done;
 	void *arg;
@@ -49,6 +55,7 @@ void local_tunnel_close(struct local_tunnel *t)
 	tunnel_cancel(TAKE(t->tunnel));
 	login_waiter_cancel(&t->waiter);
 	relay_close(TAKE(t->relay), STREAM_CLOSE_NORMAL, NULL);
+	end_question_cancel(TAKE(t->question));
 	stream_close(TAKE(t->local), STREAM_CLOSE_NORMAL);
 	buf_done_secret(&t->token);
 	loop_free_later(t->context->gateway->loop, t);
@@ -62,10 +69,33 @@ static void finish(struct local_tunnel *t, enum exit_status status, const struct
 	local_tunnel_close(t);
 }
 
+static void finish_broken(struct local_tunnel *t, const struct err *e)
+{
+	events_disconnected(t->context->events, e);
+	finish(t, EXIT_STATUS_OTHER, NULL);
+}
+
+static void on_explained(void *arg, const struct err *sentence)
+{
+	struct local_tunnel *t = arg;
+
+	t->question = NULL;
+	finish_broken(t, sentence ? sentence : &t->failure);
+}
+
+/* Both sides are closed already: nobody waits for bytes while this is asked. */
+static void ask_why(struct local_tunnel *t)
+{
+	if (t->request_id[0])
+		t->question = end_question_start(t->context->gateway, str_from(t->request_id),
+						 on_explained, t);
+	else
+		finish_broken(t, &t->failure);
+}
+
 static void on_relay_done(void *arg, const struct relay_result *result)
 {
 	struct local_tunnel *t = arg;
-	struct err e = { 0 };
 
 	t->relay = NULL;
 	switch (result->end) {
@@ -76,16 +106,16 @@ static void on_relay_done(void *arg, const struct relay_result *result)
 		finish(t, EXIT_STATUS_OK, NULL);
 		return;
 	case RELAY_A_FAILED:
-		e = *result->error;
-		err_wrap(&e, "the local connection broke");
-		break;
+		t->failure = *result->error;
+		err_wrap(&t->failure, "the local connection broke");
+		finish_broken(t, &t->failure);
+		return;
 	case RELAY_B_FAILED:
-		e = *result->error;
-		err_wrap(&e, "the tunnel to %s broke", t->context->gateway->destination->target);
 		break;
 	}
-	events_disconnected(t->context->events, &e);
-	finish(t, EXIT_STATUS_OTHER, NULL);
+	t->failure = *result->error;
+	err_wrap(&t->failure, "the tunnel to %s broke", t->context->gateway->destination->target);
+	ask_why(t);
 }
 
 static void begin_relay(struct local_tunnel *t, struct tunnel_result *result)
@@ -98,6 +128,7 @@ static void begin_relay(struct local_tunnel *t, struct tunnel_result *result)
 		.arg = t,
 	};
 
+	memcpy(t->request_id, result->request_id, sizeof(t->request_id));
 	buf_move(&options.prefix_to_a, &result->early);
 	buf_done_secret(&t->token);
 	events_connected(t->context->events);

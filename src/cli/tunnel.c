@@ -6,6 +6,9 @@
 
 #include "cli/tunnel.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "cli/destination.h"
 #include "cli/gateway.h"
@@ -177,6 +180,19 @@ static bool says_half_close(const struct http_headers *headers)
 	       str_equal(value, STR("?1"));
 }
 
+/* Only what looks like a UUID: it becomes part of a path. */
+static void keep_request_id(const struct http_headers *headers, char *out)
+{
+	struct str id;
+
+	if (!http_headers_get(headers, STR("x-request-id"), &id) || id.len > TUNNEL_ID_MAX)
+		return;
+	for (size_t i = 0; i < id.len; i++)
+		if (!strchr("0123456789abcdef-", id.at[i]))
+			return;
+	memcpy(out, id.at, id.len);
+}
+
 static void on_answer(void *arg, struct connect_result *answer, const struct err *e)
 {
 	struct tunnel *t = arg;
@@ -192,6 +208,7 @@ static void on_answer(void *arg, struct connect_result *answer, const struct err
 		result.stream = answer->stream;
 		buf_move(&result.early, &answer->early);
 		result.can_half_close = says_half_close(&answer->headers);
+		keep_request_id(&answer->headers, result.request_id);
 	} else {
 		tunnel_explain(t->gateway, answer->status, &answer->headers, &result.error);
 	}

@@ -19,6 +19,7 @@
 #include "http/http.h"
 
 #define TUNNEL_ANSWER_TIMEOUT_MS 60000
+#define TUNNEL_ID_MAX            36
 
 struct gateway;
 struct stream;
@@ -38,6 +39,8 @@ struct tunnel_result {
 	enum tunnel_outcome outcome;
 	struct stream *stream; /* TUNNEL_OPEN */
 	struct buf early;      /* TUNNEL_OPEN: bytes received behind the answer */
+	char request_id[TUNNEL_ID_MAX +
+			1]; /* TUNNEL_OPEN: by which it can be asked about; "": not */
 	bool can_half_close; /* TUNNEL_OPEN: the gateway passes an end on and keeps the other direction */
 	struct err error; /* otherwise: the sentence */
 };

@@ -44,6 +44,23 @@ def wait_for_port(port, process, what, log):
     raise SystemExit(f"bench: {what} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
+def pids_below(pid):
+    """The process and all below it."""
+    found = [pid]
+    for each in found:
+        for task in pathlib.Path(f"/proc/{each}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def cpu_seconds(pid):
+    ticks = 0
+    for each in pids_below(pid):
+        fields = pathlib.Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
+
+
 class Proxy:
     """One proxy: a process, perhaps with children, that are measured together."""
 
@@ -71,19 +88,10 @@ class Proxy:
         return path
 
     def pids(self):
-        """The process and all below it."""
-        found = [self.process.pid]
-        for pid in found:
-            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-        return found
+        return pids_below(self.process.pid)
 
     def cpu_seconds(self):
-        ticks = 0
-        for pid in self.pids():
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS
+        return cpu_seconds(self.process.pid)
 
     def memory_bytes(self):
         """What its processes hold that nobody else shares, and their part of the rest."""

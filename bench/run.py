@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures this gateway beside HAProxy and nginx, in turns, on this machine; writes bench/RESULTS.md.
+"""Measures this gateway beside HAProxy and nginx, in turns, on this machine; writes its part of bench/RESULTS.md.
 
     bench/run.py BUILD-DIRECTORY [--quick] [--only NAME] [--no-write]
 
@@ -7,11 +7,7 @@ What is measured and how: bench/README.md.
 """
 
 import argparse
-import datetime
-import os
 import pathlib
-import platform
-import re
 import resource
 import statistics
 import subprocess
@@ -19,8 +15,8 @@ import tempfile
 import time
 
 from proxies import NAME, NAME_SESSION, USER, HAProxy, Nginx, NginxTuned, Pomerium, descriptor_limit
+from results import machine, text_of, today, write_part
 
-HERE = pathlib.Path(__file__).resolve().parent
 KINDS = (Pomerium, HAProxy, Nginx, NginxTuned)
 PEERS = [kind.name for kind in KINDS[1:]]
 GIB = 1 << 30
@@ -143,13 +139,6 @@ def ratio(ours, theirs):
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def text_of(values):
-    median = statistics.median(values) if values else None
-    if median is None:
-        return ""
-    return f"{median:,.0f}" if median >= 100 else f"{median:.3g}"
-
-
 def table(results, titles):
     ours = results["pomerium"]
     lines = ["| | pomerium | " + " | ".join(PEERS + [f"pomerium / {peer}" for peer in PEERS]) + " |"]
@@ -164,20 +153,10 @@ def table(results, titles):
     return "\n".join(lines)
 
 
-def cpu_model():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    match = re.search(r"^model name\s*: (.*)", text, re.MULTILINE)
-    return match[1] if match else platform.machine()
-
-
-def write_results(path, tables):
+def write_results(tables):
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
     versions = [kind.version() for kind in (Pomerium, HAProxy, Nginx)]
-    path.write_text(f"""\
-# Results of the benchmarks
-
-Written by `make bench`. What is measured and how: [README.md](README.md).
-
+    write_part("Beside HAProxy and nginx", f"""\
 Less is better:
 
 {tables[0]}
@@ -187,8 +166,8 @@ More is better; here the load generator and the server, which share the processo
 {tables[1]}
 
 * {"; ".join(versions)}
-* {openssl.partition(" (")[0]}, Linux {platform.release()}, {os.cpu_count()} × {cpu_model()}
-* {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, `make bench`
+* {openssl.partition(" (")[0]}, {machine()}
+* {today()}, `make bench`
 """)
 
 
@@ -249,8 +228,7 @@ def main():
     tables = [table(results, titles) for titles in measures.titles()]
     print("\n" + "\n\n".join(tables))
     if not options.no_write and not options.quick:
-        write_results(HERE / "RESULTS.md", tables)
-        print("\nwritten to bench/RESULTS.md")
+        write_results(tables)
 
 
 main()

@@ -22,7 +22,9 @@ const consentForm = (uid, client, scopes) => page('May it know who you are?', `
 <p><a href="/interaction/${uid}/abort">Refuse</a></p>`);
 
 function answer(response, status, text) {
-  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.writeHead(status, {
+    'Content-Type': 'text/html; charset=utf-8', 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store',
+  });
   response.end(text);
 }
 

@@ -13,8 +13,8 @@ PASSWORD = "password-of-the-database"
 class Database(Postgres):
     """Keeps its port and its data. The server trusts everybody, so the password only has to be kept secret."""
 
-    def __init__(self, directory):
-        super().__init__(directory)
+    def __init__(self, directory, **options):
+        super().__init__(directory, **options)
         self.command = self.process.popen.args
         self.count = 0
 

@@ -64,10 +64,10 @@ def tls_context(ca=None, alpn=("http/1.1",)):
 class Connection:
     """A TLS connection to the gateway on loopback, whatever the host name."""
 
-    def __init__(self, port, host, ca, timeout=20, alpn=("http/1.1",)):
+    def __init__(self, port, host, ca, timeout=20, alpn=("http/1.1",), context=None):
         raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = tls_context(ca, alpn).wrap_socket(raw, server_hostname=host)
+        self.socket = (context or tls_context(ca, alpn)).wrap_socket(raw, server_hostname=host)
         self.buffer = b""
 
     def __enter__(self):

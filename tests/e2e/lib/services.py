@@ -88,9 +88,12 @@ LogLevel ERROR
 
 
 class Postgres:
-    """A cluster of its own. The server refuses to run as root: then it runs as the user postgres."""
+    """A cluster of its own. The server refuses to run as root: then it runs as the user postgres.
 
-    def __init__(self, directory):
+    It does not wait for the disk (-F), unless somebody measures what that costs.
+    """
+
+    def __init__(self, directory, flags=("-F",)):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -109,7 +112,7 @@ class Postgres:
         )
         self.process = Process("postgres", self.directory / "log", [
             *self.as_user, self.programs / "postgres", "-D", data, "-p", self.port, "-h", "127.0.0.1",
-            "-k", self.directory, "-F",
+            "-k", self.directory, *flags,
         ])
         _started(self.process, self.port, "postgres")
 

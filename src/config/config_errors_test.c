@@ -99,6 +99,35 @@ static void test_what_must_not_be_ignored(void **state)
 	}
 }
 
+/* configuration.md 1.2 */
+static void test_removed_keys(void **state)
+{
+	static const char *const keys[] = {
+		"client_ca",
+		"client_ca_file",
+		"idp_service_account",
+		"idp_refresh_directory_timeout",
+		"idp_refresh_directory_interval",
+		"idp_qps",
+		"policy_file",
+		"tracing_provider",
+		"tracing_sample_rate",
+		"tracing_datadog_address",
+		"tracing_jaeger_collector_endpoint",
+		"tracing_jaeger_agent_endpoint",
+		"tracing_zipkin_endpoint",
+	};
+	char text[200];
+	char expected[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		(void)snprintf(text, sizeof(text), "workers: 1\n%s:\n", keys[i]);
+		(void)snprintf(expected, sizeof(expected),
+			       "E c.yaml:2:1: %s is no longer supported\n", keys[i]);
+		check_cases(&(struct bad_case){ text, expected }, 1);
+	}
+}
+
 static void test_values(void **state)
 {
 	static const struct bad_case cases[] = {
@@ -332,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_what_must_not_be_ignored),
+		cmocka_unit_test(test_removed_keys),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_users),

@@ -200,6 +200,26 @@ static void test_too_deep(void **state)
 	buf_done(&text);
 }
 
+/* Each level stands for forty more: what walks the tree would need more stack the more levels there are. */
+static void test_alias_tower(void **state)
+{
+	struct buf text = BUF_INIT(10000);
+
+	for (int level = 0; level < 3; level++) {
+		(void)buf_printf(&text, "a%d: &a%d ", level, level);
+		for (int i = 0; i < 30; i++)
+			(void)buf_append_char(&text, '[');
+		if (level)
+			(void)buf_printf(&text, "*a%d", level - 1);
+		for (int i = 0; i < 30; i++)
+			(void)buf_append_char(&text, ']');
+		(void)buf_append_char(&text, '\n');
+	}
+	assert_problems(buf_view(&text), YAML_FORM_YAML,
+			"E f:3:39: the file is nested too deeply\n");
+	buf_done(&text);
+}
+
 /* Ten levels of ten aliases: ten thousand million values in 400 bytes. */
 static void test_alias_bomb(void **state)
 {
@@ -241,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_too_deep),
+		cmocka_unit_test(test_alias_tower),
 		cmocka_unit_test(test_alias_bomb),
 		cmocka_unit_test(test_too_many_keys),
 	};

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "proxy/audit.h"
+#include "proxy/client_certificate.h"
 #include "proxy/endpoints.h"
 #include "proxy/respond.h"
 
@@ -29,7 +30,9 @@ void authorize_decide(const struct exchange *x, struct decision *ret)
 		.ip = x->peer,
 		.now_unix = clock_now_unix(),
 	};
+	int64_t until_unix;
 
+	client_certificate_facts(x, &input.certificate, &until_unix);
 	if (x->session) {
 		const struct identity *who = x->session->who;
 
@@ -61,11 +64,21 @@ static struct decision decide_endpoint(const struct exchange *x)
 	};
 }
 
+/* policy-language.md 3 and 3.2 */
+static enum refusal refusal_of(const struct decision *d)
+{
+	const uint64_t certificate = policy_reason_bit(REASON_CLIENT_CERTIFICATE_REQUIRED) |
+				     policy_reason_bit(REASON_INVALID_CLIENT_CERTIFICATE);
+	uint64_t reasons = d->deny ? d->deny_reasons : d->deny_reasons | d->allow_reasons;
+
+	return reasons & certificate ? REFUSAL_CLIENT_CERTIFICATE : REFUSAL_DENIED;
+}
+
 enum step authorize_refuse(struct exchange *x)
 {
 	if (x->decision.outcome == POLICY_LOGIN)
 		return respond_login(x);
-	return respond_refusal(x, REFUSAL_DENIED);
+	return respond_refusal(x, refusal_of(&x->decision));
 }
 
 enum step stage_authorize(struct exchange *x)

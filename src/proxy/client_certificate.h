@@ -42,5 +42,8 @@ enum policy_certificate_rule client_certificate_rule(const struct config *config
 void client_certificate_facts(const struct exchange *x, struct policy_certificate *ret,
 			      int64_t *ret_until_unix);
 
+/* The latter alone. */
+int64_t client_certificate_until(const struct exchange *x);
+
 /* Why the certificate of x is not good: "expired"; NULL if it is, if there is none, or if no CA applies. For logs. */
 const char *client_certificate_problem(const struct exchange *x);

@@ -16,6 +16,7 @@
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
+#include "tls/peer_certificate.h"
 
 static enum step stage_serve(struct exchange *x)
 {
@@ -40,6 +41,7 @@ static void exchange_finish(struct exchange *x)
 	list_remove(&x->in_worker);
 	recheck_leave(x);
 	upstream_release(x);
+	peer_certificate_unref(TAKE(x->certificate));
 	session_unref(TAKE(x->session));
 	session_unref(TAKE(x->login_session));
 	snapshot_unref(TAKE(x->snapshot));
@@ -108,6 +110,8 @@ void exchange_start(struct connection *connection, const struct http_request *re
 	x->snapshot = snapshot_ref(worker->snapshot);
 	x->request = request;
 	x->peer = connection->peer;
+	x->certificate = connection->certificate ? peer_certificate_ref(connection->certificate)
+						 : NULL;
 	x->started_us = clock_now_us();
 	x->stage = stages;
 	x->outcome.details = "via_upstream";

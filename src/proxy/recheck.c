@@ -17,6 +17,7 @@
 #include "proxy/authenticate.h"
 #include "proxy/authorize.h"
 #include "proxy/change_feed.h"
+#include "proxy/client_certificate.h"
 #include "proxy/control.h"
 #include "proxy/exchange.h"
 #include "proxy/recheck_session.h"
@@ -201,6 +202,7 @@ static void settle(struct recheck *r, struct exchange *x)
 	if (x->session && x->session->valid_until_unix)
 		due_ms = earlier(due_ms, now_ms, x->session->valid_until_unix, now_unix);
 	due_ms = earlier(due_ms, now_ms, policy_next_change(x->route->policy, now_unix), now_unix);
+	due_ms = earlier(due_ms, now_ms, client_certificate_until(x), now_unix);
 	if (duration_limit_ms(x) < due_ms)
 		due_ms = duration_limit_ms(x);
 	put(r, &r->settled, x);

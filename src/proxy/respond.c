@@ -33,6 +33,9 @@ struct refusal_row {
 #define ADVICE_NAME   "Look whether name and port are right, or ask the operator of this gateway."
 #define ADVICE_LOG_IN "Open the page in a browser, or start pomerium-cli, to log in."
 #define ADVICE_ASK    "If you need it, ask the operator of this gateway and mention the request below."
+#define ADVICE_CERTIFICATE                                                                         \
+	"Give your browser, or pomerium-cli with --client-cert and --client-key, a certificate "   \
+	"that this gateway knows, or ask its operator and mention the request below."
 #define ADVICE_WAIT                                                                                \
 	"Try again in a while. If it stays like this, tell the operator of this gateway and "      \
 	"mention the request below."
@@ -60,6 +63,11 @@ static const struct refusal_row refusal_rows[] = {
 			    "The token that was shown for {what} is not good here: the log of the "
 			    "gateway says why.",
 			    ADVICE_ASK },
+	[REFUSAL_CLIENT_CERTIFICATE] = { 495, FAMILY_AUTHORIZER, "client-certificate-required",
+					 "ext_authz_denied",
+					 "a valid client certificate is required to access this page",
+					 "A valid client certificate is needed to use {what}.",
+					 ADVICE_CERTIFICATE },
 	[REFUSAL_UPSTREAM_DNS] = { 503, FAMILY_DATA_PLANE, "upstream-dns", "no_healthy_upstream",
 				   NULL,
 				   "You are allowed to use {what}, but the name of its server was not found.",
@@ -205,7 +213,8 @@ static void authorizer_body(struct exchange *x, const struct refusal_row *row, s
 
 	(void)http_headers_get(&x->request->headers, STR("user-agent"), &agent);
 	if (str_contains(agent, STR("kubernetes/"))) {
-		const char *kind = reply->status == 401 ? "Unauthorized" : "";
+		bool is_nobody = reply->status == 401 || reply->status == 495;
+		const char *kind = is_nobody ? "Unauthorized" : "";
 
 		reply_header(reply, STR("content-type"), STR("application/json"));
 		reply->body = arena_printf(

@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "jose/mac.h"
+#include "proxy/client_certificate.h"
 #include "proxy/idp.h"
 #include "proxy/route_wildcard.h"
 
@@ -32,13 +33,13 @@ static void make_id(struct route *route)
 
 static void route_init(struct route *route, const struct config_route *config,
 		       const struct idp_table *idps, const struct route_table *previous,
-		       struct report *report)
+		       enum policy_certificate_rule rule, struct report *report)
 {
 	const struct route *before;
 
 	route->config = config;
 	route->idp = idp_of_route(idps, config);
-	route->policy = policy_compile(config, POLICY_CERTIFICATE_FREE, report);
+	route->policy = policy_compile(config, rule, report);
 	for (size_t i = 0; i < config->target_count; i++)
 		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight
 								      : 1;
@@ -117,6 +118,8 @@ void route_table_init(struct route_table *t, const struct config *config,
 		      const struct idp_table *idps, const struct route_table *previous,
 		      struct report *report)
 {
+	enum policy_certificate_rule rule = client_certificate_rule(config);
+
 	*t = (struct route_table){
 		.routes = mem_alloc_array(config->route_count, sizeof(*t->routes)),
 		.count = config->route_count,
@@ -129,7 +132,7 @@ void route_table_init(struct route_table *t, const struct config *config,
 	for (size_t i = 0; i < t->count; i++) {
 		struct route *route = &t->routes[i];
 
-		route_init(route, &config->routes[i], idps, previous, report);
+		route_init(route, &config->routes[i], idps, previous, rule, report);
 		(void)map_put(&t->by_id, str_from(route->id), route); /* unique */
 		warn_of_ports(t, route->config, report);
 		add_names(t, route);

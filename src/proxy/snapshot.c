@@ -37,6 +37,15 @@ static int make_users(struct snapshot *s, struct err *e)
 	return result < 0 ? err_wrap(e, "local user %zu", bad + 1) : 0;
 }
 
+static enum tls_client_certificates client_certificates_mode(const struct snapshot *s)
+{
+	if (s->client_cas.count == 0)
+		return TLS_CLIENT_CERTIFICATES_NONE;
+	return s->config->tls.client_certificates.enforcement == CONFIG_ENFORCEMENT_REJECT
+		       ? TLS_CLIENT_CERTIFICATES_REQUIRE
+		       : TLS_CLIENT_CERTIFICATES_REQUEST;
+}
+
 static int make_tls(struct snapshot *s, struct err *e)
 {
 	static const char *const alpn[] = { "http/1.1", NULL };
@@ -52,6 +61,9 @@ static int make_tls(struct snapshot *s, struct err *e)
 		};
 	result = tls_config_new_server(
 		&(struct tls_server_options){
+			.client_certificates = client_certificates_mode(s),
+			.client_cas = s->client_cas.items,
+			.client_ca_count = s->client_cas.count,
 			.pairs = pairs,
 			.pair_count = config->tls.key_pair_count,
 			.alpn = alpn,
@@ -88,6 +100,7 @@ static void snapshot_free(struct snapshot *s)
 {
 	route_table_done(&s->routes);
 	idp_table_done(&s->idps);
+	client_cas_done(&s->client_cas);
 	signing_keys_unref(TAKE(s->signing_keys));
 	local_users_unref(TAKE(s->users));
 	tls_config_unref(TAKE(s->tls));
@@ -118,6 +131,10 @@ struct snapshot *snapshot_new(struct config *config, const struct snapshot *prev
 	idp_table_init(&s->idps, config);
 	find_authenticate_authority(s);
 	route_table_init(&s->routes, config, &s->idps, previous ? &previous->routes : NULL, report);
+	client_cas_init(&s->client_cas, config, report);
+	for (size_t i = 0; i < s->routes.count; i++)
+		s->routes.routes[i].client_ca =
+			client_cas_of_route(&s->client_cas, s->routes.routes[i].config);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		struct err e = { 0 };
 

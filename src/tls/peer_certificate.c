@@ -1,6 +1,5 @@
 #include "tls/peer_certificate.h"
 
-#include <assert.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -301,7 +300,8 @@ struct peer_certificate *tls_stream_peer_certificate(const struct stream *s)
 	struct peer_certificate *certificate = NULL;
 	X509 *leaf;
 
-	assert(s->ops == &tls_stream_ops);
+	if (s->ops != &tls_stream_ops)
+		return NULL;
 	ts = (const struct tls_stream *)((const char *)s - offsetof(struct tls_stream, base));
 	leaf = ts->state == TLS_OPEN ? SSL_get0_peer_certificate(ts->ssl) : NULL;
 	/* the handshake would have failed with one that cannot be read */

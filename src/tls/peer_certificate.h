@@ -49,7 +49,7 @@ struct peer_certificate_facts {
 	int64_t not_after_unix; /* from that second on it is expired */
 };
 
-/* What the peer of a TLS stream showed: a reference for the caller. NULL: nothing, or the handshake is not done. */
+/* What the peer showed: a reference for the caller. NULL: nothing, the handshake is not done, or s is no TLS stream. */
 struct peer_certificate *tls_stream_peer_certificate(const struct stream *s);
 
 /* As if a peer had shown these: the leaf first, then its chain, in PEM form. */

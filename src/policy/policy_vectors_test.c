@@ -80,45 +80,38 @@ static void compile_access(const struct config_access *access, const struct vect
 	report_done(&report);
 }
 
-/* The settings that are no policy, by way of the configuration. NULL: refused. */
-static struct config *load_legacy(const json_t *route)
+/* By way of the configuration, which refuses settings that contradict each other. */
+static void compile_route(const json_t *route, enum yaml_form form,
+			  const struct vector_facts *facts, struct compiled *ret)
 {
 	json_t *copy = json_copy((json_t *)(uintptr_t)route);
 	struct report report = { 0 };
 	struct config *config = NULL;
 	struct err e = { 0 };
 
-	(void)json_object_del(copy, "policy"); /* may not be there */
-	(void)json_object_del(copy, "allowed_idp_claims");
 	json_object_set_new(copy, "from", json_string("tcp+https://db.example.com:5432"));
 	json_object_set_new(copy, "to", json_string("tcp://127.0.0.1:5432"));
 	json_t *file = json_pack("{s:[o]}", "routes", copy);
 	char *text = json_dumps(file, 0);
-	(void)config_parse(str_from(text), "vector.json", &config, &report, &e);
+	(void)config_parse(str_from(text), form == YAML_FORM_JSON ? "vector.json" : "vector.yaml",
+			   &config, &report, &e);
+	if (config)
+		compile_access(&config->routes[0].access, facts, ret);
+	config_free(config); /* a policy keeps what it needs */
 	report_done(&report);
 	free(text);
 	json_decref(file);
-	return config;
 }
 
-static void compile_vector(const json_t *vector, enum yaml_form form,
+static void compile_policy(const json_t *policy, enum yaml_form form,
 			   const struct vector_facts *facts, struct compiled *ret)
 {
-	const json_t *route = json_object_get(vector, "route");
-	char *text = json_dumps(route ? route : vector, 0);
+	char *text = json_dumps(policy, JSON_ENCODE_ANY);
 	struct report report = { 0 };
 	struct yaml *yaml = NULL;
 
-	*ret = (struct compiled){ 0 };
 	assert_int_equal(yaml_parse(str_from(text), "vector.json", form, &yaml, &report), 0);
-	struct config *config = route ? load_legacy(route) : NULL;
-	struct config_access access = config ? config->routes[0].access
-					     : (struct config_access){ 0 };
-	access.policy = yaml_get(yaml_root(yaml), STR("policy"));
-	access.allowed_idp_claims = yaml_get(yaml_root(yaml), STR("allowed_idp_claims"));
-	if (!route || config)
-		compile_access(&access, facts, ret);
-	config_free(config); /* a policy keeps what it needs */
+	compile_access(&(struct config_access){ .policy = yaml_root(yaml) }, facts, ret);
 	yaml_free(yaml);
 	report_done(&report);
 	free(text);
@@ -223,12 +216,15 @@ static void check_vector(const json_t *file, const json_t *vector, enum yaml_for
 	const json_t *expect = vectors_get(vector, "expect");
 	size_t strict = find_stricter(id);
 	struct vector_facts facts;
-	struct compiled c;
+	struct compiled c = { 0 };
 	struct decision d;
 
 	print_message("%s\n", id);
 	vector_facts_init(&facts, file, vector);
-	compile_vector(vector, form, &facts, &c);
+	if (json_object_get(vector, "route"))
+		compile_route(json_object_get(vector, "route"), form, &facts, &c);
+	else
+		compile_policy(vectors_get(vector, "policy"), form, &facts, &c);
 	if (is_refused(vector, tally)) {
 		assert_null(c.policy);
 		assert_true(c.names_unsupported);

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lib.chromium import start_chromium, submit, text, wait_for_text
+from lib.clock import Clock
 from lib.database import Database
 from lib.device import AUTHORIZATION, TOKEN, Machine, answer, eventually_refused, open_question, post
 from lib.gateway import host, tcp_route
@@ -15,6 +16,7 @@ from lib.login import Browser
 from lib.tokens import token_claims
 from lib.users import ALICE, DEMO
 
+LIFE = 600  # seconds of a code
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,23 @@ def test_a_code_is_good_for_one_token(gateway):
     assert machine.poll() == (400, {"error": "expired_token",
                                     "error_description": "The device code is too old, or was used already."})
     assert gateway.connect("redis", token=token).status == 200
+
+
+def test_a_code_that_has_expired(make_gateway, redis, tmp_path):
+    clock = Clock(tmp_path)
+    gateway = clock.start(make_gateway, tcp_route("redis", redis.port, allowed_users=[DEMO.email]))
+    machines = [Machine(gateway, name) for name in ("unanswered", "too late", "not fetched")]
+    browser = Browser(gateway.ca)
+    question = open_question(browser, machines[1], DEMO)
+    answer(Browser(gateway.ca), machines[2], DEMO)
+    clock.leap(LIFE - 30)
+    assert machines[0].is_pending()
+    clock.leap(60)
+    page = browser.submit(question, answer="yes")
+    assert page.status == 400, page.text[:300]
+    for machine in machines:
+        status, said = machine.poll()
+        assert (status, said["error"]) == (400, "expired_token")
 
 
 def test_a_person_in_chromium(chromium, gateway):

@@ -10,9 +10,7 @@ from lib.gateway import host, tcp_route
 from lib.github import EMAILS_PATH, NODE_ID, NOTIFICATIONS, TOKEN_PATH, USER_PATH, GitHub
 from lib.hostile import assert_refused, has_session, log_in
 from lib.idp import CLI, Place, send_to_provider
-from lib.login import Browser
-from lib.net import free_port
-from lib.process import GATEWAY, eventually
+from lib.process import eventually
 from lib.tokens import token_claims
 from lib.users import DEMO
 
@@ -129,16 +127,8 @@ def test_the_wrong_secret(make_gateway, settings, redis):
 def driven(make_gateway, settings, redis, tmp_path):
     """(gateway, leap): GitHub says once in ten minutes whether somebody is still who he was."""
     clock = Clock(tmp_path)
-    port = free_port()
-    gateway = make_gateway(
-        tcp_route("redis", redis.port, allowed_users=[DEMO.email]), env=clock.env(GATEWAY),
-        health_check_addr=f"127.0.0.1:{port}", **settings)
-
-    def leap():
-        clock.advance(USERINFO_INTERVAL + 30)
-        assert Browser(gateway.ca).get(f"http://127.0.0.1:{port}/healthz").status == 200
-
-    return gateway, leap
+    gateway = clock.start(make_gateway, tcp_route("redis", redis.port, allowed_users=[DEMO.email]), **settings)
+    return gateway, lambda: clock.leap(USERINFO_INTERVAL + 30)
 
 
 def test_a_session_that_is_confirmed(driven, github):

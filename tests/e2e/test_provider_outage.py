@@ -6,9 +6,8 @@ from lib.clock import Clock
 from lib.database import STORES, Database, store_settings
 from lib.gateway import tcp_route
 from lib.idp import AUTHENTICATE, CLI, ProviderBrowser, World, obtain_token
-from lib.login import Browser, sign_in_url
-from lib.net import free_port
-from lib.process import GATEWAY, eventually
+from lib.login import sign_in_url
+from lib.process import eventually
 from lib.users import ALICE, DEMO, MALLORY
 
 HOUR = 3600
@@ -28,21 +27,14 @@ def database(tmp_path_factory):
 class Scene:
     """A gateway and its provider, which live in the same time."""
 
-    def __init__(self, world, gateway, clock, health_port):
+    def __init__(self, world, gateway, clock):
         self.world = world
         self.provider = world.provider
         self.gateway = gateway
-        self.clock = clock
-        self.health = f"http://127.0.0.1:{health_port}/healthz"
-        self.browser = Browser(gateway.ca)
+        self.leap = clock.leap
 
     def status(self, token):
         return self.gateway.connect("redis", token=token).status
-
-    def leap(self, seconds):
-        """The gateway is asked something then: it is asleep, and the kernel, which would wake it, has another clock."""
-        self.clock.advance(seconds)
-        assert self.browser.get(self.health).status == 200
 
     def pass_time(self, seconds, step=5):
         """Step by step; too fast for calls that somebody answers."""
@@ -63,11 +55,10 @@ def start(tmp_path, authority, certificate, database, make_gateway, upstream):
         world = World(tmp_path / "provider", authority, certificate, env=clock.env(),
                       ttl={"AccessToken": TOKEN_LIFE, "IdToken": TOKEN_LIFE})
         worlds.append(world)
-        port = free_port()
-        gateway = make_gateway(
-            tcp_route("redis", upstream.port, allow_any_authenticated_user=True), env=clock.env(GATEWAY),
-            **world.settings(health_check_addr=f"127.0.0.1:{port}", **store_settings(kind, tmp_path, database)))
-        return Scene(world, gateway, clock, port)
+        gateway = clock.start(
+            make_gateway, tcp_route("redis", upstream.port, allow_any_authenticated_user=True),
+            **world.settings(**store_settings(kind, tmp_path, database)))
+        return Scene(world, gateway, clock)
 
     yield start
     for world in worlds:

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 
-from lib.process import BUILD
+from lib.login import Browser
+from lib.net import free_port
+from lib.process import BUILD, GATEWAY
 
 LIBRARY = BUILD / "tests" / "support" / "libclock_preload.so"
 
@@ -33,3 +35,16 @@ class Clock:
         beside = self.path.with_suffix(".new")
         beside.write_text(f"{self.ahead}\n")
         os.replace(beside, self.path)
+
+    def start(self, make_gateway, *routes, **settings):
+        """A gateway that runs by this clock."""
+        self.health_port = free_port()
+        self.gateway = make_gateway(*routes, env=self.env(GATEWAY), health_check_addr=f"127.0.0.1:{self.health_port}",
+                                    **settings)
+        return self.gateway
+
+    def leap(self, seconds):
+        """The gateway is asked something then: it is asleep, and the kernel, which would wake it, has another clock."""
+        self.advance(seconds)
+        page = Browser(self.gateway.ca).get(f"http://127.0.0.1:{self.health_port}/healthz")
+        assert page.status == 200, page.text

@@ -119,7 +119,8 @@ struct proxy_header_reader *proxy_header_read_start(
 	r->on_done = on_done;
 	r->arg = arg;
 	stream_set_owner(stream, on_event, r);
-	timer_start(&r->timer, loop, due_ms, on_due);
+	if (due_ms > 0)
+		timer_start(&r->timer, loop, due_ms, on_due);
 	later_start(&r->begin, loop, on_begin);
 	return r;
 }

@@ -1,6 +1,11 @@
 /*
- * The stream handed to the HTTP server is TLS over TCP. From then on the server owns it; the connection only answers
- * its events. Three ways out: the server says the connection has ended, the worker closes it, or a tunnel takes the stream.
+ * [PROXY header ->] [TLS handshake ->] HTTP. Of each phase its own thing is there: the reader, the stream, the server. The
+ * stream is the connection's until the server has it; from then on the connection only answers the server's events.
+ *
+ * Ways out: a phase fails, the server says the connection has ended, the worker closes it, or a tunnel takes the stream;
+ * with the stream the tunnel takes the place among max_connections.
+ *
+ * timeout_read begins with the connection and covers all phases up to the first request, or to the tunnel it asks for.
  */
 
 #include "proxy/connection.h"
@@ -8,15 +13,35 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/h1_server.h"
-#include "io/loop.h"
+#include "io/proxy_protocol.h"
+#include "proxy/admission.h"
+#include "proxy/control.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "tls/peer_certificate.h"
 #include "tls/tls_stream.h"
+
+static struct admission *admission_of(struct worker *worker)
+{
+	return &worker->shared.control->admission;
+}
 
 static void connection_forget(struct connection *c)
 {
+	if (c->is_shaking_hands)
+		admission_leave(&admission_of(c->worker)->handshakes);
+	proxy_header_read_cancel(TAKE(c->header));
+	timer_cancel(&c->handshake_due);
 	list_remove(&c->in_worker);
+	peer_certificate_unref(TAKE(c->certificate));
 	loop_free_later(c->worker->loop, c);
+}
+
+/* And gives its place among the connections to the next one. */
+static void connection_leave(struct connection *c)
+{
+	admission_leave(&admission_of(c->worker)->connections);
+	connection_forget(c);
 }
 
 static void on_request(void *arg, const struct http_request *request)
@@ -65,31 +90,171 @@ static void on_closed(void *arg, const struct err *e)
 		exchange_abort(c->exchange, e ? "client-reset" : "client-closed");
 	else if (e)
 		log_peer(c, "connection failed", err_kind_name(e->kind), e);
-	connection_forget(c);
+	connection_leave(c);
+}
+
+static void on_late(void *arg)
+{
+	struct connection *c = arg;
+
+	exchange_expire(c->exchange);
 }
 
 static const struct h1_server_events server_events = {
 	.on_request = on_request,
 	.on_bad_request = on_bad_request,
 	.on_closed = on_closed,
+	.on_late = on_late,
 };
 
-void connection_open(struct worker *worker, struct stream *stream, const struct addr *peer)
+static void serve(struct connection *c)
 {
-	struct connection *c = mem_alloc(sizeof(*c));
+	const struct config_timeouts *timeouts = &c->worker->snapshot->config->timeouts;
 
-	c->worker = worker;
-	c->peer = *peer;
-	list_append(&worker->connections, &c->in_worker);
-	stream = tls_stream_accept(worker->loop, stream, worker->snapshot->tls);
-	c->http = h1_server_open(worker->loop, stream,
+	c->http = h1_server_open(c->worker->loop, TAKE(c->stream),
 				 &(struct h1_server_options){
-					 .head_timeout_ms = CONNECTION_HEAD_TIMEOUT_MS,
-					 .idle_timeout_ms = CONNECTION_IDLE_TIMEOUT_MS,
+					 .head_timeout_ms = timeouts->read_ms,
+					 .idle_timeout_ms = timeouts->idle_ms,
+					 .began_ms = c->began_ms,
 					 .events = &server_events,
 					 .arg = c,
 				 });
 }
+
+/* ---- before HTTP ---- */
+
+/* Nobody who is silent or speaks something else is owed more than the end of the connection. */
+static void fail(struct connection *c, const struct err *e, enum stream_close how)
+{
+	log_peer(c, "connection failed", err_kind_name(e->kind), e);
+	stream_close(TAKE(c->stream), how);
+	connection_leave(c);
+}
+
+static void end_handshake(struct connection *c)
+{
+	timer_cancel(&c->handshake_due);
+	admission_leave(&admission_of(c->worker)->handshakes);
+	c->is_shaking_hands = false;
+}
+
+static void drive_handshake(struct connection *c)
+{
+	switch (tls_stream_handshake(c->stream)) {
+	case STREAM_AGAIN:
+		return;
+	case STREAM_FAILED:
+		fail(c, stream_error(c->stream), STREAM_CLOSE_RESET);
+		return;
+	default:
+		end_handshake(c);
+		c->certificate = tls_stream_peer_certificate(c->stream);
+		serve(c);
+	}
+}
+
+static void on_handshake_event(void *arg, unsigned events)
+{
+	drive_handshake(arg);
+}
+
+static void on_handshake_due(struct timer *timer)
+{
+	struct connection *c = container_of(timer, struct connection, handshake_due);
+	struct err e;
+
+	(void)err_set(&e, ERR_TIMEOUT, "the client took too long");
+	fail(c, &e, STREAM_CLOSE_NORMAL);
+}
+
+static void log_refused(struct worker *worker, struct admission_count *count, const char *setting)
+{
+	uint64_t refused = admission_take_refused(count, loop_now_ms(worker->loop));
+	struct log_line line;
+
+	if (refused == 0)
+		return;
+	log_begin(worker->shared.log, &line, LOG_WARN, "proxy");
+	log_cstr(&line, "setting", setting);
+	log_uint(&line, "connections-closed", refused);
+	log_end(&line, "too many at once: connections are closed unserved");
+}
+
+static void shake_hands(struct connection *c)
+{
+	struct worker *worker = c->worker;
+	const struct config *config = worker->snapshot->config;
+	struct admission_count *handshakes = &admission_of(worker)->handshakes;
+
+	if (!admission_enter(handshakes, config->limits.max_handshakes)) {
+		log_refused(worker, handshakes, "max_handshakes");
+		stream_close(TAKE(c->stream), STREAM_CLOSE_RESET);
+		connection_leave(c);
+		return;
+	}
+	c->is_shaking_hands = true;
+	c->stream = tls_stream_accept(worker->loop, c->stream, worker->snapshot->tls);
+	stream_set_owner(c->stream, on_handshake_event, c);
+	if (config->timeouts.read_ms > 0)
+		timer_start(&c->handshake_due, worker->loop, c->began_ms + config->timeouts.read_ms,
+			    on_handshake_due);
+	drive_handshake(c);
+}
+
+static void begin(struct connection *c)
+{
+	if (c->worker->snapshot->config->listen.is_plain)
+		serve(c);
+	else
+		shake_hands(c);
+}
+
+static void on_header(void *arg, const struct proxy_header *header, const struct err *e)
+{
+	struct connection *c = arg;
+
+	c->header = NULL;
+	if (!header && e->kind == ERR_CLOSED) { /* somebody looked whether we are there */
+		stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
+		connection_leave(c);
+		return;
+	}
+	if (!header) {
+		fail(c, e, STREAM_CLOSE_RESET);
+		return;
+	}
+	if (header->has_addresses)
+		c->peer = header->source;
+	begin(c);
+}
+
+void connection_open(struct worker *worker, struct stream *stream, const struct addr *peer)
+{
+	const struct config *config = worker->snapshot->config;
+	struct admission_count *connections = &admission_of(worker)->connections;
+	uint64_t now_ms = loop_now_ms(worker->loop);
+	uint64_t read_ms = config->timeouts.read_ms;
+	struct connection *c;
+
+	if (!admission_enter(connections, config->limits.max_connections)) {
+		log_refused(worker, connections, "max_connections");
+		stream_close(stream, STREAM_CLOSE_RESET);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->worker = worker;
+	c->stream = stream;
+	c->peer = *peer;
+	c->began_ms = now_ms;
+	list_append(&worker->connections, &c->in_worker);
+	if (config->listen.use_proxy_protocol)
+		c->header = proxy_header_read_start(worker->loop, stream,
+						    read_ms ? now_ms + read_ms : 0, on_header, c);
+	else
+		begin(c);
+}
+
+/* ---- the exchange's side ---- */
 
 void connection_respond(struct connection *c, const struct http_response *response)
 {
@@ -112,5 +277,7 @@ void connection_close(struct connection *c, const char *why)
 	if (c->exchange)
 		exchange_abort(c->exchange, why);
 	h1_server_close(TAKE(c->http), STREAM_CLOSE_NORMAL);
-	connection_forget(c);
+	proxy_header_read_cancel(TAKE(c->header));
+	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
+	connection_leave(c);
 }

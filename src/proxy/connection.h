@@ -1,35 +1,40 @@
 #pragma once
 
 /*
- * connection.h - one client connection: TLS, HTTP/1.1, one exchange at a time
+ * connection.h - one client connection: PROXY header, TLS, HTTP/1.1, one exchange at a time
  *
  * Ownership  Lives in the list of its worker until the client or the worker closes it, or a tunnel takes its stream.
  * Threads    That of its worker.
- * Limits     CONNECTION_HEAD_TIMEOUT_MS covers the TLS handshake and the first request head.
+ * Limits     Those of the configuration: timeout_read covers all up to the first request's head, or to the tunnel it
+ *            asks for; timeout_idle the time between requests; max_connections and max_handshakes in the whole gateway.
  */
 
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "http/http.h"
-
-#define CONNECTION_HEAD_TIMEOUT_MS 30000
-#define CONNECTION_IDLE_TIMEOUT_MS 300000
+#include "io/loop.h"
 
 struct exchange;
 struct h1_server;
 struct peer_certificate;
+struct proxy_header_reader;
 struct stream;
 struct worker;
 
 struct connection {
 	struct list_node in_worker;
 	struct worker *worker;
+	struct proxy_header_reader *header; /* while it reads the PROXY header */
+	struct stream *stream;              /* until the server has it */
 	struct h1_server *http;
 	struct exchange *exchange; /* the one being answered, or NULL */
-	struct addr peer;
+	struct addr peer;          /* the client, as far as the connection tells */
+	uint64_t began_ms;
+	struct timer handshake_due;
+	bool is_shaking_hands; /* and counted for that */
 	struct peer_certificate
-		*certificate; /* referenced; looked up at the first request; NULL: none */
+		*certificate; /* referenced; known after the handshake; NULL: none */
 };
 
 /* Takes the accepted stream. */

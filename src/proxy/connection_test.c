@@ -18,6 +18,10 @@
 
 #define TURNS 300
 
+/* The defaults of timeout_read and timeout_idle. */
+#define READ_TIMEOUT_MS 30000
+#define IDLE_TIMEOUT_MS 300000
+
 struct client {
 	struct exchange_fixture f;
 	struct stream *stream; /* TLS; NULL once closed */
@@ -303,7 +307,7 @@ static void test_silence(void **state)
 	struct client *c = *state;
 	struct stream *bare = open_bare(c);
 
-	clock_fake_advance_ms(CONNECTION_HEAD_TIMEOUT_MS - 1);
+	clock_fake_advance_ms(READ_TIMEOUT_MS - 1);
 	receive(c);
 	assert_int_equal(c->last, STREAM_AGAIN);
 	clock_fake_advance_ms(1);
@@ -320,7 +324,7 @@ static void test_idle(void **state)
 	struct client *c = *state;
 
 	send_text(c, STR(PING "\r\n"));
-	clock_fake_advance_ms(CONNECTION_IDLE_TIMEOUT_MS - 1);
+	clock_fake_advance_ms(IDLE_TIMEOUT_MS - 1);
 	receive(c);
 	assert_int_equal(c->last, STREAM_AGAIN);
 	clock_fake_advance_ms(1);

@@ -11,7 +11,10 @@
 #include "proxy/authenticate.h"
 #include "proxy/authorize.h"
 #include "proxy/connection.h"
+#include "proxy/control.h"
 #include "proxy/endpoints.h"
+#include "proxy/forwarded.h"
+#include "proxy/respond.h"
 #include "proxy/route.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
@@ -38,6 +41,8 @@ static void exchange_finish(struct exchange *x)
 	audit_request(x);
 	if (x->connection)
 		x->connection->exchange = NULL;
+	else /* with the stream the tunnel took its place */
+		admission_leave(&x->worker->shared.control->admission.connections);
 	list_remove(&x->in_worker);
 	recheck_leave(x);
 	upstream_release(x);
@@ -109,7 +114,9 @@ void exchange_start(struct connection *connection, const struct http_request *re
 	x->connection = connection;
 	x->snapshot = snapshot_ref(worker->snapshot);
 	x->request = request;
-	x->peer = connection->peer;
+	if (!forwarded_client(&request->headers, x->snapshot->config->listen.trusted_hops,
+			      &x->peer))
+		x->peer = connection->peer;
 	x->certificate = connection->certificate ? peer_certificate_ref(connection->certificate)
 						 : NULL;
 	x->started_us = clock_now_us();
@@ -123,6 +130,16 @@ void exchange_start(struct connection *connection, const struct http_request *re
 	exchange_run(x);
 }
 
+void exchange_expire(struct exchange *x)
+{
+	bool is_dialing = x->stage->run == stage_dial;
+
+	if (x->pending)
+		x->cancel_pending(TAKE(x->pending));
+	(void)respond_refusal(x, is_dialing ? REFUSAL_UPSTREAM_TIMEOUT : REFUSAL_INTERNAL);
+	exchange_finish(x);
+}
+
 void exchange_abort(struct exchange *x, const char *end_reason)
 {
 	if (x->pending)
@@ -133,7 +150,7 @@ void exchange_abort(struct exchange *x, const char *end_reason)
 		relay_close(TAKE(x->relay), STREAM_CLOSE_RESET, &counts);
 		tunnel_remember_end(x, end_reason);
 		x->outcome.bytes_received = counts.bytes_from_a;
-		x->outcome.bytes_sent = counts.bytes_from_b;
+		x->outcome.bytes_sent += counts.bytes_from_b;
 	}
 	if (str_starts_with(str_from(end_reason), STR("client")))
 		x->outcome.details = "downstream_remote_disconnect";

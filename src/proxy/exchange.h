@@ -115,5 +115,8 @@ void exchange_start(struct connection *connection, const struct http_request *re
 /* Goes on after STEP_WAIT with what the pending operation found. */
 void exchange_resume(struct exchange *x, enum step step);
 
+/* The tunnel that was asked for is not there within timeout_read: refuses it. */
+void exchange_expire(struct exchange *x);
+
 /* The client is gone before it was answered, the tunnel may not go on, or the gateway is shutting down. */
 void exchange_abort(struct exchange *x, const char *end_reason);

@@ -41,6 +41,8 @@ struct stream *connection_take_tunnel(struct connection *c, const struct http_re
 	exchange_fixture_keep(f, response);
 	stream_mem_pair(f->worker.loop, NULL, &f->client, &near);
 	stream_set_owner(f->client, ignore_event, NULL);
+	/* As a real one: the tunnel takes its place. */
+	(void)admission_enter(&f->control.admission.connections, UINT64_MAX);
 	c->exchange->connection = NULL;
 	c->exchange = NULL;
 	return near;

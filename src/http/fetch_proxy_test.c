@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "http/fetch_private.h"
 #include "io/loop.h"
 #include "tests/support/fetch_fixture.h"
@@ -231,6 +232,28 @@ static void test_authorities_of_the_environment(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Other ones later: all of the new ones, or all of the old. */
+static void test_authorities_are_changed(void **state)
+{
+	const struct fetcher_options options = { .extra_ca_pem = STR("first\n") };
+	struct fetch_env env = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(setenv("SSL_CERT_FILE", "/nowhere/ca.pem", 1), 0);
+	assert_int_equal(fetch_env_read(&env, &options, NULL), 0);
+	assert_int_equal(fetch_env_set_authorities(&env, STR("second\n"), NULL), 0);
+	assert_true(str_equal(buf_view(&env.ca_pem), STR("\nsecond\n")));
+	mem_freep(&env.ca_file);
+	env.ca_file = mem_copy_string("/tmp"); /* cannot be read */
+	assert_int_equal(fetch_env_set_authorities(&env, STR("third\n"), &e), -1);
+	assert_non_null(strstr(e.text, "/tmp"));
+	assert_true(str_equal(buf_view(&env.ca_pem), STR("\nsecond\n")));
+	assert_int_equal(fetch_env_set_authorities(&env, STR(""), NULL), 0);
+	assert_int_equal(env.ca_pem.len, 0);
+	fetch_env_done(&env);
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_later_changes_do_not_count),
 		cmocka_unit_test(test_proxy_name),
 		cmocka_unit_test(test_authorities_of_the_environment),
+		cmocka_unit_test(test_authorities_are_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,6 +264,86 @@ static void test_sheds_when_descriptors_run_out(void **state)
 	finish(&bed);
 }
 
+static void on_retired(void *arg)
+{
+	struct bed *bed = arg;
+
+	bed->listener = NULL;
+	bed->problems++;
+}
+
+static bool can_connect(const struct addr *address)
+{
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc = connect(fd, &address->any, addr_len(address));
+
+	close(fd);
+	return rc == 0;
+}
+
+/* Those whom the kernel has let in are served; nobody new comes in; then the address is free. */
+static void test_retires(void **state)
+{
+	struct bed bed;
+	int fds[CLIENTS_MAX];
+
+	prepare(&bed, "127.0.0.1");
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		fds[i] = connect_to(&bed.address);
+	listener_retire(bed.listener, on_retired);
+	assert_false(can_connect(&bed.address));
+	clock_fake_advance_ms(LISTENER_RETIRE_MS - 1);
+	turn(&bed, 1);
+	assert_int_equal(bed.problems, 0);
+	clock_fake_advance_ms(1);
+	turn(&bed, 1);
+	assert_int_equal(bed.problems, 1);
+	assert_int_equal(bed.count, CLIENTS_MAX);
+	assert_int_equal(listener_check_free(&bed.address, NULL), 0);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		close(fds[i]);
+	finish(&bed);
+}
+
+static void test_closed_while_it_retires(void **state)
+{
+	struct bed bed;
+
+	prepare(&bed, "127.0.0.1");
+	listener_retire(bed.listener, on_retired);
+	listener_close(bed.listener);
+	clock_fake_advance_ms(LISTENER_RETIRE_MS);
+	turn(&bed, 2);
+	assert_int_equal(bed.problems, 0);
+	bed.listener = NULL;
+	finish(&bed);
+}
+
+static void test_adopts(void **state)
+{
+	struct addr address = { 0 };
+	struct bed bed = { .loop = loop_new() };
+	int socket;
+	int fd;
+
+	assert_true(addr_from_ip(STR("127.0.0.1"), 0, &address));
+	socket = listener_bind(&address, true, NULL);
+	assert_true(socket >= 0);
+	listener_bound_address(socket, &address);
+	assert_int_not_equal(addr_port(&address), 0);
+	fd = connect_to(&address); /* before anybody accepts */
+	bed.listener = listener_adopt(bed.loop, socket, &events, &bed, NULL);
+	turn(&bed, 3);
+	assert_int_equal(bed.count, 1);
+	close(fd);
+	finish(&bed);
+	bed.loop = loop_new();
+	assert_null(listener_adopt(bed.loop, open("/dev/null", O_RDONLY | O_CLOEXEC), &events, &bed,
+				   NULL));
+	loop_turn(bed.loop, false);
+	loop_free(bed.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +354,9 @@ int main(void)
 		cmocka_unit_test(test_shared_port),
 		cmocka_unit_test(test_refuses_an_address_in_use),
 		cmocka_unit_test(test_sheds_when_descriptors_run_out),
+		cmocka_unit_test(test_retires),
+		cmocka_unit_test(test_closed_while_it_retires),
+		cmocka_unit_test(test_adopts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -404,6 +404,34 @@ static void test_run_until_stop(void **state)
 	loop_free(loop);
 }
 
+static void take_time(struct later *later)
+{
+	struct later_probe *p = container_of(later, struct later_probe, later);
+
+	clock_fake_advance_ms(p->runs);
+}
+
+static void test_longest_turn(void **state)
+{
+	static const struct {
+		unsigned ms;
+		uint64_t longest_us;
+	} turns[] = { { 0, 0 }, { 3, 3000 }, { 1, 3000 }, { 7, 7000 } };
+	struct loop *loop = loop_new();
+	struct later_probe p = { .loop = loop };
+
+	for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+		p.runs = turns[i].ms;
+		later_start(&p.later, loop, take_time);
+		loop_turn(loop, false);
+		assert_int_equal(loop_longest_turn_us(loop), turns[i].longest_us);
+		clock_fake_advance_ms(100); /* between turns */
+	}
+	loop_forget_longest_turn(loop);
+	assert_int_equal(loop_longest_turn_us(loop), 0);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_watch_refuses_regular_files),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_run_until_stop),
+		cmocka_unit_test(test_longest_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

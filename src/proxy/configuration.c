@@ -1,6 +1,7 @@
 #include "proxy/configuration.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -66,6 +67,16 @@ static void complete_secret(struct log *log, const char *name, bool *has_secret,
 		log_kept_secret(log, name, is_created);
 }
 
+/* It means the defaults, but of a gateway that runs: that somebody is about to write. */
+static void refuse_empty(const char *path, struct report *report)
+{
+	struct stat st;
+
+	if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		report_add(report, REPORT_ERROR, (struct position){ .file = path, 1, 1 },
+			   "the file is empty");
+}
+
 struct snapshot *configuration_load(const struct config_source *source,
 				    const struct snapshot *previous, struct log *log,
 				    struct report *report)
@@ -75,6 +86,10 @@ struct snapshot *configuration_load(const struct config_source *source,
 
 	if (!config)
 		return NULL;
+	if (previous) {
+		refuse_empty(source->path, report);
+		log = NULL; /* of secrets that were made up, the start has told */
+	}
 	keys = &config->keys;
 	if (!report->error_count) {
 		complete_secret(log, "shared_secret", &keys->has_shared_secret, keys->shared_secret,

@@ -145,6 +145,8 @@ struct snapshot *snapshot_new(struct config *config, const struct snapshot *prev
 		snapshot_free(s);
 		return NULL;
 	}
+	if (previous)
+		tls_config_succeed(s->tls, previous->tls);
 	return s;
 }
 

@@ -135,8 +135,8 @@ void store_call_done(struct store_call *call);
 struct session *store_find(struct store *store, struct str id);
 
 /*
- * Another shared key from now on. Secrets in records that were sealed under the key before cannot be opened any more: their
- * sessions go on until their provider would have to be asked.
+ * Another shared key from now on, as after a restart with another one: what was sealed under the key before cannot be opened any
+ * more. Such a session is not renewed again; nobody has a token for it, either.
  */
 void store_set_shared_key(struct store *store, struct str shared_key);
 

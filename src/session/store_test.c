@@ -410,6 +410,37 @@ static void test_device_login(void **state)
 	store_free(store);
 }
 
+/* What was sealed under the key before is closed for good; what has no secrets is as it was. */
+static void test_another_shared_key(void **state)
+{
+	const struct session_secrets secrets = { .access_token = STR("access"),
+						 .refresh_token = STR("refresh"),
+						 .access_expires_unix = 1500 };
+	struct store *store = store_support_open_memory();
+	struct session *before = store_support_session("u1", 9000);
+	struct session *local = store_support_session("u1", 9000);
+	struct session *after = store_support_session("u1", 9000);
+	struct store_call call = { .verb = STORE_CLAIM, .now_unix = 1440 };
+
+	store_support_put(store, before, &secrets);
+	store_support_put(store, local, NULL);
+	store_set_shared_key(store, STR("another key of thirty-two bytes."));
+	store_support_put(store, after, &secrets);
+	store_run(store, &call);
+	assert_int_equal(call.found_count, 1);
+	assert_string_equal(call.found[0].session->id, after->id);
+	store_call_done(&call);
+	call = (struct store_call){ .verb = STORE_GET, .kind = RECORD_SESSION };
+	(void)snprintf(call.key, sizeof(call.key), "%s", local->id);
+	store_run(store, &call);
+	assert_int_equal(call.result, STORE_DONE);
+	store_call_done(&call);
+	session_unref(before);
+	session_unref(local);
+	session_unref(after);
+	store_free(store);
+}
+
 static void test_server_version(void **state)
 {
 	struct store *store = store_support_open_memory();
@@ -437,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_purge),
 		cmocka_unit_test(test_device_login),
+		cmocka_unit_test(test_another_shared_key),
 		cmocka_unit_test(test_server_version),
 	};
 

@@ -30,6 +30,8 @@
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                               \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
+#define TICKET_KEYS_SIZE 80 /* OpenSSL's: name, HMAC key, AES key */
+
 struct tls_config {
 	struct ref ref;
 	bool is_server;
@@ -301,7 +303,8 @@ static int set_up_client(struct tls_config *config, SSL_CTX *context,
 		return tls_err_openssl(e, ERR_CONFIG, "the ALPN names cannot be used");
 	if (options->verify) {
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-		trust_system_roots(context);
+		if (!options->only_extra_roots)
+			trust_system_roots(context);
 	}
 	/* an intermediate that the operator names is trusted without its own issuer */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
@@ -372,6 +375,17 @@ bool tls_config_verifies(const struct tls_config *config)
 struct str tls_config_plain_http_reply(const struct tls_config *config)
 {
 	return str_from(config->plain_http_reply);
+}
+
+/* Tickets are those of the first context. A failure is a full handshake more. */
+void tls_config_succeed(struct tls_config *config, const struct tls_config *earlier)
+{
+	uint8_t keys[TICKET_KEYS_SIZE];
+	SSL_CTX *from = earlier->contexts[0];
+
+	if (SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1)
+		(void)SSL_CTX_set_tlsext_ticket_keys(config->contexts[0], keys, sizeof(keys));
+	mem_wipe(keys, sizeof(keys));
 }
 
 bool tls_config_is_server(const struct tls_config *config)

@@ -50,12 +50,19 @@ int tls_config_new_server(const struct tls_server_options *options, struct tls_c
 struct tls_client_options {
 	bool verify;                /* certificate chain and name */
 	struct str extra_roots_pem; /* added to the system's roots, which are read on demand */
+	bool only_extra_roots;      /* in their place */
 	const struct tls_key_pair *client_pair; /* or NULL */
 	const char *const *alpn;
 };
 
 int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,
 			  struct err *e);
+
+/*
+ * Of two servers, one after the other: sessions begun with the earlier one are resumed by this one, if its demands on clients are
+ * the same. To be called before anybody uses it.
+ */
+void tls_config_succeed(struct tls_config *config, const struct tls_config *earlier);
 
 struct tls_config *tls_config_ref(struct tls_config *config);
 

@@ -182,6 +182,42 @@ static void test_texts(void **state)
 			   &(struct policy_input){ .has_session = true })); /* no user id */
 }
 
+/* Every element of lists of every length, and what lies between them. */
+static void test_long_lists(void **state)
+{
+	char criterion[512];
+
+	for (int count = 0; count < 20; count++) {
+		size_t len = (size_t)snprintf(criterion, sizeof(criterion), "email: {in: [");
+
+		for (int i = count; i > 0; i--)
+			len += (size_t)snprintf(criterion + len, sizeof(criterion) - len, "e%02d%s",
+						i * 2, i > 1 ? ", " : "");
+		(void)snprintf(criterion + len, sizeof(criterion) - len, "]}");
+		for (int i = 1; i <= count * 2 + 1; i++) {
+			char email[8];
+
+			(void)snprintf(email, sizeof(email), "e%02d", i);
+			assert_int_equal(holds(criterion,
+					       &(struct policy_input){ .has_session = true,
+								       .email = str_from(email) }),
+					 i % 2 == 0);
+		}
+	}
+}
+
+static void test_certificates(void **state)
+{
+	static const struct fact_case cases[] = {
+		{ "client_certificate: {}", false },
+		{ "client_certificate: {san_dns: {}}", false },
+		{ "invalid_client_certificate: 1", false },
+	};
+	const struct policy_input input = { .certificate = { .is_valid = true } };
+
+	check(cases, ARRAY_LEN(cases), &input); /* none presented */
+}
+
 /* ---- addresses ---- */
 
 static void check_ip(const char *ip, const struct fact_case *cases, size_t count)
@@ -270,7 +306,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_untyped_claims), cmocka_unit_test(test_case_of_claims),
 		cmocka_unit_test(test_texts),          cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_deciding_rule),
+		cmocka_unit_test(test_deciding_rule),  cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_certificates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

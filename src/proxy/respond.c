@@ -87,6 +87,17 @@ static const struct refusal_row refusal_rows[] = {
 				       RESET_BEFORE_RESPONSE "{connection_timeout}", NULL,
 				       "You are allowed to use {what}, but its server did not answer in time.",
 				       ADVICE_WAIT },
+	[REFUSAL_UPSTREAM_TLS] = { 503, FAMILY_DATA_PLANE, "upstream-tls",
+				   RESET_BEFORE_RESPONSE "{remote_connection_failure|TLS_error}",
+				   NULL,
+				   "You are allowed to use {what}, but the gateway could not agree on "
+				   "TLS with the proxy in front of its server.",
+				   ADVICE_TELL },
+	[REFUSAL_UPSTREAM_LIMIT] = { 503, FAMILY_DATA_PLANE, "upstream-limit",
+				     RESET_BEFORE_RESPONSE "{overflow}", NULL,
+				     "You are allowed to use {what}, but its server has as many "
+				     "connections as it may have.",
+				     ADVICE_WAIT },
 	[REFUSAL_OVERLOADED] = { 503, FAMILY_DATA_PLANE, "overloaded", "overload", NULL,
 				 "The gateway has no room for this now: try again in a moment.",
 				 ADVICE_TELL },

@@ -6,9 +6,12 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "jose/mac.h"
+#include "proxy/balancer.h"
 #include "proxy/client_certificate.h"
 #include "proxy/idp.h"
 #include "proxy/route_wildcard.h"
+#include "proxy/upstream_tls.h"
+#include "tls/tls_config.h"
 
 #define NAME_MAX_LEN (HOST_NAME_MAX_LEN + sizeof("[]:65535"))
 
@@ -40,13 +43,20 @@ static void route_init(struct route *route, const struct config_route *config,
 	route->config = config;
 	route->idp = idp_of_route(idps, config);
 	route->policy = policy_compile(config, rule, report);
-	for (size_t i = 0; i < config->target_count; i++)
-		route->total_weight += config->targets[i].is_weighted ? config->targets[i].weight
-								      : 1;
 	make_id(route);
 	before = previous ? route_table_find_id(previous, str_from(route->id)) : NULL;
 	route->state = before ? route_state_ref(before->state)
 			      : route_state_new(route->id, config->target_count);
+}
+
+static void init_upstream(struct route *route, const struct config *config, struct report *report)
+{
+	struct err e = { 0 };
+
+	route->balancer = balancer_new(route->config);
+	if (upstream_tls_new(config, route->config, &route->upstream_tls, &e) < 0)
+		report_add(report, REPORT_ERROR, route->config->at, "%.*s: %s",
+			   STR_FMT(route->config->path), e.text);
 }
 
 /* The configuration has been checked: there is an authority behind the scheme. */
@@ -133,6 +143,7 @@ void route_table_init(struct route_table *t, const struct config *config,
 		struct route *route = &t->routes[i];
 
 		route_init(route, &config->routes[i], idps, previous, rule, report);
+		init_upstream(route, config, report);
 		(void)map_put(&t->by_id, str_from(route->id), route); /* unique */
 		warn_of_ports(t, route->config, report);
 		add_names(t, route);
@@ -154,6 +165,8 @@ void route_table_done(struct route_table *t)
 	for (size_t i = 0; i < t->count; i++) {
 		policy_free(t->routes[i].policy);
 		route_state_unref(t->routes[i].state);
+		balancer_free(t->routes[i].balancer);
+		tls_config_unref(t->routes[i].upstream_tls);
 	}
 	for (size_t i = 0; i < t->wildcard_count; i++)
 		route_wildcard_done(&t->wildcards[i]);
@@ -238,20 +251,4 @@ bool route_table_find_host(const struct route_table *t, struct str host, struct 
 	if (ret && is_ours)
 		*ret = sum;
 	return is_ours;
-}
-
-const struct config_target *route_next_target(struct route *route)
-{
-	unsigned turn = atomic_fetch_add_explicit(&route->state->next_target, 1,
-						  memory_order_relaxed);
-	unsigned left = turn % route->total_weight;
-
-	for (size_t i = 0;; i++) {
-		const struct config_target *target = &route->config->targets[i];
-		unsigned weight = target->is_weighted ? target->weight : 1;
-
-		if (left < weight)
-			return target;
-		left -= weight;
-	}
 }

@@ -23,10 +23,12 @@
 #include "policy/policy.h"
 #include "proxy/route_state.h"
 
+struct balancer;
 struct client_ca;
 struct idp;
 struct idp_table;
 struct route_wildcard;
+struct tls_config;
 
 struct route {
 	const struct config_route *config; /* borrowed from the snapshot's configuration */
@@ -37,7 +39,9 @@ struct route {
 	char id[ROUTE_ID_LEN + 1]; /* stable: depends on from and to only */
 	struct route_state
 		*state; /* referenced; shared with the route of this id in other snapshots */
-	unsigned total_weight;
+	struct balancer *balancer;
+	struct tls_config
+		*upstream_tls; /* referenced; for its https:// proxies; NULL: it has none */
 };
 
 /* A name under which clients reach the gateway. */
@@ -74,6 +78,3 @@ struct route *route_table_find_id(const struct route_table *t, struct str id);
 
 /* False if the gateway is not reached under that host name. ret may be NULL. */
 bool route_table_find_host(const struct route_table *t, struct str host, struct route_host *ret);
-
-/* The next target in turn, by weight. */
-const struct config_target *route_next_target(struct route *route);

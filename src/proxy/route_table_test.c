@@ -179,39 +179,6 @@ static void test_ids(void **state)
 	assert_string_not_equal(ids[0], ids[4]);
 }
 
-static void check_turns(const char *to, const char *order)
-{
-	struct buf text = BUF_INIT(4096);
-	struct idp_table idps = { 0 };
-	struct route_table table;
-	struct config *config;
-
-	(void)buf_printf(&text,
-			 "routes:\n- from: tcp+https://r.example.com:1\n"
-			 "  allow_any_authenticated_user: true\n  to: %s\n%c",
-			 to, '\0');
-	config = load((const char *)text.data);
-	idp_table_init(&idps, config);
-	route_table_init(&table, config, &idps, NULL, NULL);
-	for (const char *at = order; *at; at++)
-		assert_int_equal(route_next_target(&table.routes[0])->host.at[0], *at);
-	/* The counter of turns wraps without harm. */
-	atomic_store(&table.routes[0].state->next_target, UINT_MAX);
-	(void)route_next_target(&table.routes[0]);
-	assert_int_equal(route_next_target(&table.routes[0])->host.at[0], order[0]);
-	route_table_done(&table);
-	idp_table_done(&idps);
-	config_free(config);
-	buf_done(&text);
-}
-
-static void test_turns(void **state)
-{
-	check_turns("tcp://a:1", "aaaa");
-	check_turns("[\"tcp://a:1\", \"tcp://b:1\"]", "abababab");
-	check_turns("[\"tcp://a:1,3\", \"tcp://b:1,1\", \"tcp://c:1,2\"]", "aaabccaaabcc");
-}
-
 /* A table without routes is a table. */
 static void test_empty(void **state)
 {
@@ -234,7 +201,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup),     cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_long_names), cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_turns),      cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

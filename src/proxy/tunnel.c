@@ -9,6 +9,7 @@
 #include "proxy/control.h"
 #include "proxy/end_reasons.h"
 #include "proxy/respond.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
 static const char *end_reason(enum relay_end end)
@@ -37,7 +38,7 @@ static void on_relayed(void *arg, const struct relay_result *result)
 	if (result->end == RELAY_IDLE)
 		tunnel_remember_end(x, x->outcome.end_reason);
 	x->outcome.bytes_received = result->bytes_from_a;
-	x->outcome.bytes_sent = result->bytes_from_b;
+	x->outcome.bytes_sent += result->bytes_from_b;
 	exchange_resume(x, STEP_DONE);
 }
 
@@ -65,7 +66,7 @@ static enum step open_tunnel(struct exchange *x)
 
 	options.a = connection_take_tunnel(x->connection, &response, &options.prefix_to_a,
 					   &options.prefix_to_b);
-	options.b = TAKE(x->upstream.stream);
+	upstream_hand_over(x, &options);
 	x->request = NULL;
 	x->outcome.status = 200;
 	x->relay = relay_start(x->worker->loop, &options);

@@ -17,3 +17,11 @@
 #define UPSTREAM_ATTEMPT_MS 2000
 
 enum step stage_dial(struct exchange *x);
+
+struct relay_options;
+
+/*
+ * Once the answer to the client is in prefix_to_a: gives the relay the connection, how long it may be idle, and what came
+ * from it already, which counts as sent.
+ */
+void upstream_hand_over(struct exchange *x, struct relay_options *options);

@@ -31,7 +31,6 @@ struct upstream_hold {
 	struct stream *stream; /* connected; until the relay takes it */
 	struct addr address;   /* of who answered; unset for unix sockets */
 	struct buf early;      /* what a proxy behind us sent after its 200 */
-	size_t early_len;      /* how much that was, for the count of bytes */
 };
 
 enum upstream_admission {

@@ -86,8 +86,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 					const struct err *e),
 			void *arg)
 {
-	struct exchange *x = arg;
-	struct play *p = container_of(x->worker, struct play, worker);
+	struct play *p = (struct play *)resolver;
 	struct dial *d = mem_alloc(sizeof(*d));
 
 	assert(!p->dial);
@@ -98,6 +97,8 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 
 void dial_cancel(struct dial *d)
 {
+	if (!d)
+		return;
 	d->play->dial = NULL;
 	mem_free(d);
 }
@@ -164,6 +165,7 @@ static void play_init(struct play *p)
 	w->shared.device_guard = device_guard_new();
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
+	w->resolver = (struct resolver *)p; /* how dial_start() below finds us */
 	p->control.mailbox = w->mailbox;
 	list_init(&w->connections);
 	list_init(&w->exchanges);

@@ -32,8 +32,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 					const struct err *e),
 			void *arg)
 {
-	struct exchange *x = arg;
-	struct exchange_fixture *f = container_of(x->worker, struct exchange_fixture, worker);
+	struct exchange_fixture *f = (struct exchange_fixture *)resolver;
 	struct dial *d = mem_alloc(sizeof(*d));
 
 	assert_null(f->dial);
@@ -47,6 +46,8 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 
 void dial_cancel(struct dial *d)
 {
+	if (!d)
+		return;
 	d->fixture->dial = NULL;
 	d->fixture->dials_cancelled++;
 	mem_free(d);

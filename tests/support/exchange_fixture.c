@@ -78,14 +78,22 @@ static struct snapshot *make_snapshot(const char *settings)
 
 /* ---- birth and death ---- */
 
-static struct store *open_store(const struct snapshot *snapshot, size_t records_max)
+/* As control.c does it. */
+static void on_store_change(void *arg, const char *id)
+{
+	change_feed_tell(arg, id);
+}
+
+static struct store *open_store(const struct exchange_fixture *f, size_t records_max)
 {
 	struct store *store = NULL;
 	struct err e = { 0 };
 
 	if (store_open(&(struct store_options){ .type = STORE_MEMORY,
-						.shared_key = snapshot->shared_key,
-						.records_max = records_max },
+						.shared_key = f->worker.snapshot->shared_key,
+						.records_max = records_max,
+						.on_change = on_store_change,
+						.arg = f->control.changes },
 		       &store, &e) < 0)
 		fail_msg("%s", e.text);
 	return store;
@@ -114,13 +122,14 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	f->control.bearers = bearer_cache_new();
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
+	w->resolver = (struct resolver *)f; /* how exchange_dial_fake.c finds us */
 	w->snapshot = make_snapshot(settings);
 	f->control.mailbox = w->mailbox;
-	f->control.store = open_store(w->snapshot, 0);
+	f->control.changes = change_feed_new();
+	f->control.store = open_store(f, 0);
 	w->shared.store = f->control.store;
 	list_init(&w->connections);
 	list_init(&w->exchanges);
-	f->control.changes = change_feed_new();
 	f->control.end_reasons = end_reasons_new();
 	w->recheck = recheck_new(w);
 	f->connection.worker = w;
@@ -401,7 +410,7 @@ void exchange_fixture_set_idp_id(struct exchange_fixture *f, const char *id)
 void exchange_fixture_limit_store(struct exchange_fixture *f, size_t records_max)
 {
 	store_free(f->control.store);
-	f->control.store = open_store(f->worker.snapshot, records_max);
+	f->control.store = open_store(f, records_max);
 	f->worker.shared.store = f->control.store;
 }
 

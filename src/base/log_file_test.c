@@ -1,0 +1,196 @@
+#include "base/log_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+struct scene {
+	char directory[64];
+	char path[128];
+	atomic_uint problems;
+	atomic_uint recoveries;
+	struct log_file *file;
+};
+
+static void on_problem(void *arg, const struct err *e)
+{
+	struct scene *s = arg;
+
+	atomic_fetch_add(e ? &s->problems : &s->recoveries, 1);
+}
+
+static void scene_init(struct scene *s)
+{
+	*s = (struct scene){ .directory = "/tmp/log-file-XXXXXX" };
+	assert_non_null(mkdtemp(s->directory));
+	(void)snprintf(s->path, sizeof(s->path), "%s/audit.log", s->directory);
+	s->file = log_file_new(on_problem, s, NULL);
+	assert_non_null(s->file);
+}
+
+static void remove_file(const struct scene *s, const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", s->directory, name);
+	(void)unlink(path);
+}
+
+static void scene_done(struct scene *s)
+{
+	remove_file(s, "audit.log");
+	remove_file(s, "old.log");
+	assert_int_equal(rmdir(s->directory), 0);
+}
+
+static void assert_text(const char *path, const char *text)
+{
+	struct buf read = BUF_INIT(1u << 20);
+
+	assert_int_equal(file_read(path, &read, NULL), 0);
+	assert_int_equal(read.len, strlen(text));
+	assert_memory_equal(read.data, text, read.len);
+	buf_done(&read);
+}
+
+static void wait_for(atomic_uint *count)
+{
+	while (atomic_load(count) == 0)
+		(void)usleep(1000);
+}
+
+static void test_lines_are_appended(void **state)
+{
+	struct scene s;
+	struct stat st;
+
+	scene_init(&s);
+	log_file_append(s.file, STR("nowhere\n")); /* there is no file yet */
+	assert_false(log_file_has_file(s.file));
+	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	assert_true(log_file_has_file(s.file));
+	log_file_append(s.file, STR("one\n"));
+	log_file_append(s.file, STR("two\n"));
+	log_file_free(s.file);
+	assert_text(s.path, "one\ntwo\n");
+	assert_int_equal(stat(s.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	scene_done(&s);
+}
+
+/* Until the writer has changed files a line goes to the old one: together they have all, in order. */
+static void assert_both(const char *old, const char *new, const char *text)
+{
+	struct buf read = BUF_INIT(1u << 20);
+
+	assert_int_equal(file_read(old, &read, NULL), 0);
+	assert_int_equal(file_read(new, &read, NULL), 0);
+	assert_int_equal(read.len, strlen(text));
+	assert_memory_equal(read.data, text, read.len);
+	buf_done(&read);
+}
+
+static void test_rotation_loses_nothing(void **state)
+{
+	struct scene s;
+	struct stat st;
+	char old[256];
+
+	scene_init(&s);
+	(void)snprintf(old, sizeof(old), "%s/old.log", s.directory);
+	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	log_file_append(s.file, STR("before\n"));
+	while (stat(s.path, &st) < 0 || st.st_size == 0)
+		(void)usleep(1000);
+	assert_int_equal(rename(s.path, old), 0);
+	log_file_append(s.file, STR("between\n"));
+	while (stat(old, &st) < 0 || st.st_size == strlen("before\n"))
+		(void)usleep(1000);
+	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	log_file_append(s.file, STR("after\n"));
+	log_file_free(s.file);
+	assert_both(old, s.path, "before\nbetween\nafter\n");
+	scene_done(&s);
+}
+
+static void test_a_bad_path_changes_nothing(void **state)
+{
+	struct scene s;
+	struct err e = { 0 };
+
+	scene_init(&s);
+	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	assert_int_equal(log_file_use(s.file, "/nonexistent/audit.log", &e), -1);
+	assert_non_null(strstr(e.text, "/nonexistent/audit.log"));
+	log_file_append(s.file, STR("one\n"));
+	log_file_free(s.file);
+	assert_text(s.path, "one\n");
+	scene_done(&s);
+}
+
+static void test_what_a_full_disk_refuses_is_kept(void **state)
+{
+	struct scene s;
+
+	scene_init(&s);
+	assert_int_equal(log_file_use(s.file, "/dev/full", NULL), 0);
+	log_file_append(s.file, STR("one\n"));
+	wait_for(&s.problems);
+	log_file_append(s.file, STR("two\n"));
+	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	wait_for(&s.recoveries);
+	log_file_free(s.file);
+	assert_text(s.path, "one\ntwo\n");
+	assert_int_equal(atomic_load(&s.problems), 1);
+	scene_done(&s);
+}
+
+static void test_too_much_is_known_and_counted(void **state)
+{
+	struct scene s;
+	size_t size = 64 * 1024;
+	char *line = mem_alloc(size + 1);
+
+	scene_init(&s);
+	memset(line, 'x', size - 1);
+	line[size - 1] = '\n';
+	assert_int_equal(log_file_use(s.file, "/dev/full", NULL), 0);
+	assert_false(log_file_is_full(s.file));
+	for (size_t i = 0; i < LOG_FILE_MARK / size; i++)
+		log_file_append(s.file, str_of(line, size));
+	assert_true(log_file_is_full(s.file));
+	assert_int_equal(log_file_dropped(s.file), 0);
+	for (size_t i = 0; i < 2 * (LOG_FILE_QUEUE_MAX / size); i++)
+		log_file_append(s.file, str_of(line, size));
+	assert_true(log_file_dropped(s.file) > 0);
+	log_file_free(s.file);
+	mem_free(line);
+	assert_int_equal(rmdir(s.directory), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines_are_appended),
+		cmocka_unit_test(test_rotation_loses_nothing),
+		cmocka_unit_test(test_a_bad_path_changes_nothing),
+		cmocka_unit_test(test_what_a_full_disk_refuses_is_kept),
+		cmocka_unit_test(test_too_much_is_known_and_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

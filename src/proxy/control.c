@@ -15,6 +15,7 @@
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
 #include "proxy/reload.h"
+#include "proxy/redirect_listener.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/upkeep.h"
@@ -95,6 +96,18 @@ static struct snapshot *current_snapshot(void *arg)
 	return snapshot_ref(c->snapshot);
 }
 
+static int open_redirects(struct control *c, struct err *e)
+{
+	const struct config_listen *listen = &c->snapshot->config->listen;
+	struct redirect_change change;
+
+	c->redirects = redirect_listener_new(c);
+	if (redirect_listener_prepare(c->redirects, listen, &change, e) < 0)
+		return -1;
+	redirect_listener_commit(c->redirects, listen, &change);
+	return 0;
+}
+
 int control_start(struct control *c, struct err *e)
 {
 	c->started_unix = clock_now_unix();
@@ -121,7 +134,7 @@ int control_start(struct control *c, struct err *e)
 		.current = current_snapshot,
 		.arg = c,
 	});
-	if (health_open(c, &c->health, e) < 0)
+	if (open_redirects(c, e) < 0 || health_open(c, &c->health, e) < 0)
 		return -1;
 	return admin_open(c, &c->admin, e);
 }
@@ -129,6 +142,7 @@ int control_start(struct control *c, struct err *e)
 void control_stop(struct control *c)
 {
 	admin_close(TAKE(c->admin));
+	redirect_listener_free(TAKE(c->redirects));
 	health_close(TAKE(c->health));
 	if (c->upkeep)
 		upkeep_stop(c->upkeep);

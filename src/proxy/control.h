@@ -29,6 +29,7 @@ struct keyring;
 struct log;
 struct loop;
 struct mailbox;
+struct redirect_listener;
 struct snapshot;
 struct store;
 struct upkeep;
@@ -47,6 +48,7 @@ struct control {
 	struct end_reasons *end_reasons; /* any thread */
 	struct upkeep *upkeep;
 	struct health *health;
+	struct redirect_listener *redirects;
 	struct admin *admin;       /* NULL: there is no operator's socket */
 	struct snapshot *snapshot; /* the one in force; referenced */
 	struct worker **workers;   /* the server's */

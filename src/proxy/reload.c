@@ -21,6 +21,7 @@
 #include "proxy/control.h"
 #include "proxy/listening.h"
 #include "proxy/old_snapshots.h"
+#include "proxy/redirect_listener.h"
 #include "proxy/reload_changes.h"
 #include "proxy/reload_log.h"
 #include "proxy/snapshot.h"
@@ -45,6 +46,7 @@ struct reload {
 	size_t updates; /* workers that have not answered */
 	struct report report;
 	struct reload_changes changes;
+	struct redirect_change redirects;
 };
 
 /* ---- loading ---- */
@@ -199,10 +201,15 @@ static int prepare(struct reload *r, const struct snapshot *next, struct listeni
 	struct str after = next->config->tls.authority_pem;
 
 	*listening = (struct listening){ 0 };
+	if (redirect_listener_prepare(c->redirects, &next->config->listen, &r->redirects, e) < 0)
+		return -1;
 	if (r->changes.has_new_address && listening_open(listening, &next->config->listen.address,
-							 c->worker_count, &c->address, e) < 0)
+							 c->worker_count, &c->address, e) < 0) {
+		redirect_change_discard(&r->redirects);
 		return err_wrap(e, "address");
+	}
 	if (!str_equal(before, after) && fetcher_set_authorities(c->fetcher, after, e) < 0) {
+		redirect_change_discard(&r->redirects);
 		listening_done(listening);
 		return err_wrap(e, "certificate_authority");
 	}
@@ -216,6 +223,7 @@ static void commit(struct reload *r, struct snapshot *next, struct listening *li
 
 	old_snapshots_add(r->old, TAKE(c->snapshot));
 	c->snapshot = next;
+	redirect_listener_commit(c->redirects, &next->config->listen, &r->redirects);
 	log_set_level(c->log, next->config->logs.level);
 	if (listening->count)
 		c->address = listening->address;

@@ -40,6 +40,7 @@ enum tunnel_outcome tunnel_classify(int status)
 	case 401:
 		return TUNNEL_UNAUTHENTICATED;
 	case 403:
+	case 495: /* not with this client certificate, or without one */
 		return TUNNEL_UNAUTHORIZED;
 	case 404:
 		return TUNNEL_NO_ROUTE;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxy/client_certificate.h"
 #include "proxy/endpoints.h"
 #include "proxy/worker.h"
 
@@ -60,6 +61,7 @@ static enum log_level level_of(const struct exchange *x)
 void audit_authorize(const struct exchange *x)
 {
 	const struct decision *d = &x->decision;
+	const char *problem = client_certificate_problem(x);
 	char ip[ADDR_TEXT_MAX];
 	struct log_line line;
 
@@ -77,6 +79,8 @@ void audit_authorize(const struct exchange *x)
 	log_why(&line, d->allow, "allow-why-true", "allow-why-false", d->allow_reasons);
 	log_bool(&line, "deny", d->deny);
 	log_why(&line, d->deny, "deny-why-true", "deny-why-false", d->deny_reasons);
+	if (problem)
+		log_cstr(&line, "client-certificate-problem", problem);
 	log_end(&line, "authorize check");
 }
 

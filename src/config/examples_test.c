@@ -24,6 +24,7 @@ static void test_examples_load(void **state)
 		{ EXAMPLES_DIR "/team.yaml", 3, 2 },
 		{ EXAMPLES_DIR "/oidc.yaml", 2, 0 },
 		{ EXAMPLES_DIR "/full.yaml", 7, 1 },
+		{ EXAMPLES_DIR "/policy.yaml", 3, 3 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

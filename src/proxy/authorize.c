@@ -21,7 +21,7 @@ static bool find_claim(const void *who, struct str name, size_t index, struct po
 	return true;
 }
 
-void authorize_decide(const struct exchange *x, struct decision *ret)
+int64_t authorize_decide(const struct exchange *x, struct decision *ret)
 {
 	struct policy_input input = {
 		.method = x->facts.method,
@@ -45,6 +45,7 @@ void authorize_decide(const struct exchange *x, struct decision *ret)
 		input.who = who;
 	}
 	policy_eval(x->route->policy, &input, ret);
+	return until_unix;
 }
 
 /* Our own URLs are not subject to a route's policy (policy-language.md 3.4). */
@@ -86,7 +87,7 @@ enum step stage_authorize(struct exchange *x)
 	if (x->endpoint)
 		x->decision = decide_endpoint(x);
 	else
-		authorize_decide(x, &x->decision);
+		(void)authorize_decide(x, &x->decision); /* asked again when it is open */
 	audit_authorize(x);
 	return x->decision.outcome == POLICY_ALLOW ? STEP_NEXT : authorize_refuse(x);
 }

@@ -8,9 +8,10 @@
 
 /*
  * What the policy of x->route says of x as things are now: its session, its certificate, the time. For tunnels; changes
- * nothing, so that an open one can be asked again (recheck.h).
+ * nothing, so that an open one can be asked again (recheck.h). Returns the first moment at which time may change what the
+ * certificate is worth, INT64_MAX if never; when time changes the rest, the policy and the session know.
  */
-void authorize_decide(const struct exchange *x, struct decision *ret);
+int64_t authorize_decide(const struct exchange *x, struct decision *ret);
 
 enum step stage_authorize(struct exchange *x);
 

@@ -117,7 +117,7 @@ static enum recheck_verdict judge_session(struct exchange *x)
 
 static enum recheck_verdict judge_policy(struct exchange *x)
 {
-	authorize_decide(x, &x->decision);
+	x->recheck.certificate_until_unix = authorize_decide(x, &x->decision);
 	return x->decision.outcome == POLICY_ALLOW ? RECHECK_ALLOWED : RECHECK_POLICY_DENIED;
 }
 
@@ -191,7 +191,7 @@ static uint64_t duration_limit_ms(const struct exchange *x)
  * Moments of the wall clock are waited for on the other one, and not longer than an interval: so a wall clock that is set
  * does not matter for long.
  */
-static void settle(struct recheck *r, struct exchange *x)
+static uint64_t next_moment_ms(struct recheck *r, const struct exchange *x)
 {
 	uint64_t now_ms = loop_now_ms(r->worker->loop);
 	int64_t now_unix = clock_now_unix();
@@ -202,11 +202,22 @@ static void settle(struct recheck *r, struct exchange *x)
 	if (x->session && x->session->valid_until_unix)
 		due_ms = earlier(due_ms, now_ms, x->session->valid_until_unix, now_unix);
 	due_ms = earlier(due_ms, now_ms, policy_next_change(x->route->policy, now_unix), now_unix);
-	due_ms = earlier(due_ms, now_ms, client_certificate_until(x), now_unix);
+	return earlier(due_ms, now_ms, x->recheck.certificate_until_unix, now_unix);
+}
+
+static void settle(struct recheck *r, struct exchange *x)
+{
+	uint64_t due_ms = UINT64_MAX;
+
+	if (x->route->config->lifetime.reauthorize)
+		due_ms = next_moment_ms(r, x);
 	if (duration_limit_ms(x) < due_ms)
 		due_ms = duration_limit_ms(x);
 	put(r, &r->settled, x);
-	timer_start(&x->recheck.timer, r->worker->loop, due_ms, on_due);
+	if (due_ms < UINT64_MAX)
+		timer_start(&x->recheck.timer, r->worker->loop, due_ms, on_due);
+	else
+		timer_cancel(&x->recheck.timer);
 }
 
 static void ask(struct recheck *r, struct exchange *x)

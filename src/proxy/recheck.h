@@ -17,6 +17,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "base/str.h"
@@ -38,6 +39,7 @@ struct recheck_place {
 	struct list_node in_session;     /* of those with the same session */
 	struct recheck_session *session; /* NULL: nobody's, or a token that is in no store */
 	struct timer timer;
+	int64_t certificate_until_unix; /* of the last decision */
 };
 
 /* worker->loop and worker->mailbox are there. Listens to the control's change feed, if there is one. */

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "http/h1_server.h"
 #include "io/proxy_protocol.h"
+#include "io/stream_tcp.h"
 #include "proxy/admission.h"
 #include "proxy/control.h"
 #include "proxy/exchange.h"
@@ -73,6 +74,7 @@ static void on_bad_request(void *arg, int status, const struct err *e)
 	};
 
 	log_peer(c, "bad request", "bad-request", e);
+	counters_refusal(&c->worker->counters, "bad-request");
 	h1_server_respond(c->http, &(struct http_response){
 					   .status = status,
 					   .headers = headers,
@@ -126,7 +128,8 @@ static void serve(struct connection *c)
 /* Nobody who is silent or speaks something else is owed more than the end of the connection. */
 static void fail(struct connection *c, const struct err *e, enum stream_close how)
 {
-	log_peer(c, "connection failed", err_kind_name(e->kind), e);
+	if (e->kind != ERR_CLOSED) /* without a byte: somebody looked whether we are there */
+		log_peer(c, "connection failed", err_kind_name(e->kind), e);
 	stream_close(TAKE(c->stream), how);
 	connection_leave(c);
 }
@@ -138,16 +141,26 @@ static void end_handshake(struct connection *c)
 	c->is_shaking_hands = false;
 }
 
+static void count_handshake(const struct connection *c)
+{
+	struct tls_facts facts;
+
+	if (tls_stream_facts(c->stream, &facts))
+		counters_handshake(&c->worker->counters, &facts);
+}
+
 static void drive_handshake(struct connection *c)
 {
 	switch (tls_stream_handshake(c->stream)) {
 	case STREAM_AGAIN:
 		return;
 	case STREAM_FAILED:
+		counter_add(&c->worker->counters.handshake_failures, 1);
 		fail(c, stream_error(c->stream), STREAM_CLOSE_RESET);
 		return;
 	default:
 		end_handshake(c);
+		count_handshake(c);
 		c->certificate = tls_stream_peer_certificate(c->stream);
 		serve(c);
 	}
@@ -164,6 +177,7 @@ static void on_handshake_due(struct timer *timer)
 	struct err e;
 
 	(void)err_set(&e, ERR_TIMEOUT, "the client took too long");
+	counter_add(&c->worker->counters.handshake_failures, 1);
 	fail(c, &e, STREAM_CLOSE_NORMAL);
 }
 
@@ -214,17 +228,14 @@ static void on_header(void *arg, const struct proxy_header *header, const struct
 	struct connection *c = arg;
 
 	c->header = NULL;
-	if (!header && e->kind == ERR_CLOSED) { /* somebody looked whether we are there */
-		stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
-		connection_leave(c);
-		return;
-	}
 	if (!header) {
 		fail(c, e, STREAM_CLOSE_RESET);
 		return;
 	}
-	if (header->has_addresses)
+	if (header->has_addresses) {
 		c->peer = header->source;
+		c->local = header->destination;
+	}
 	begin(c);
 }
 
@@ -245,6 +256,7 @@ void connection_open(struct worker *worker, struct stream *stream, const struct 
 	c->worker = worker;
 	c->stream = stream;
 	c->peer = *peer;
+	stream_tcp_local_address(stream, &c->local);
 	c->began_ms = now_ms;
 	list_append(&worker->connections, &c->in_worker);
 	if (config->listen.use_proxy_protocol)

@@ -43,13 +43,24 @@ enum tls_step tls_fail_lower(struct tls_stream *ts)
 	return tls_fail(ts, &e);
 }
 
+/* Somebody who connects to a server and says nothing has only looked whether it is there. */
+static bool is_probe(const struct tls_stream *ts)
+{
+	return ts->state == TLS_HANDSHAKE && tls_config_is_server(ts->config) &&
+	       BIO_number_read(SSL_get_rbio(ts->ssl)) == 0;
+}
+
 static enum tls_step fail_cut(struct tls_stream *ts)
 {
 	struct err e = { 0 };
 
-	err_set(&e, ERR_RESET,
-		ts->state == TLS_HANDSHAKE ? "the connection was closed during the TLS handshake"
-					   : "the connection was cut without TLS close_notify");
+	if (is_probe(ts))
+		err_set(&e, ERR_CLOSED, "the connection was closed before the TLS handshake");
+	else
+		err_set(&e, ERR_RESET,
+			ts->state == TLS_HANDSHAKE
+				? "the connection was closed during the TLS handshake"
+				: "the connection was cut without TLS close_notify");
 	return tls_fail(ts, &e);
 }
 

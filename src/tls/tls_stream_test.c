@@ -190,21 +190,35 @@ static void test_cut_is_not_an_end(void **state)
 	}
 }
 
+/* Who says nothing at all has only looked whether somebody is there. */
 static void test_cut_in_the_handshake(void **state)
 {
+	static const struct {
+		const char *sent;
+		enum err_kind kind;
+		const char *text;
+	} rows[] = {
+		{ "\x16\x03\x01", ERR_RESET, "closed during the TLS handshake" },
+		{ "", ERR_CLOSED, "closed before the TLS handshake" },
+	};
 	const struct tls_fixture *f = *state;
-	struct loop *loop = loop_new();
-	struct stream *raw = NULL;
-	struct stream *lower = NULL;
-	struct test_end server;
 
-	stream_mem_pair(loop, NULL, &raw, &lower);
-	test_own(&server, loop, tls_stream_accept(loop, lower, f->server));
-	stream_close(raw, STREAM_CLOSE_NORMAL);
-	expect_failure(&server, ERR_RESET, "closed during the TLS handshake");
-	stream_close(server.stream, STREAM_CLOSE_NORMAL);
-	test_turn(loop, 2);
-	loop_free(loop);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loop *loop = loop_new();
+		struct stream *raw = NULL;
+		struct stream *lower = NULL;
+		struct test_end server;
+
+		stream_mem_pair(loop, NULL, &raw, &lower);
+		test_own(&server, loop, tls_stream_accept(loop, lower, f->server));
+		if (rows[i].sent[0])
+			assert_true(stream_write(raw, rows[i].sent, strlen(rows[i].sent)) > 0);
+		stream_close(raw, STREAM_CLOSE_NORMAL);
+		expect_failure(&server, rows[i].kind, rows[i].text);
+		stream_close(server.stream, STREAM_CLOSE_NORMAL);
+		test_turn(loop, 2);
+		loop_free(loop);
+	}
 }
 
 static void test_failure_of_the_lower_stream(void **state)

@@ -64,9 +64,11 @@ def tls_context(ca=None, alpn=("http/1.1",)):
 class Connection:
     """A TLS connection to the gateway on loopback, whatever the host name."""
 
-    def __init__(self, port, host, ca, timeout=20, alpn=("http/1.1",), context=None):
+    def __init__(self, port, host, ca, timeout=20, alpn=("http/1.1",), context=None, preface=b""):
         raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if preface:  # in one segment with the first bytes of TLS
+            raw.send(preface, socket.MSG_MORE)
         self.socket = (context or tls_context(ca, alpn)).wrap_socket(raw, server_hostname=host)
         self.buffer = b""
 
@@ -139,6 +141,15 @@ class Connection:
     def is_at_end(self):
         """True if nothing more comes and the connection has ended."""
         return not self.buffer and self.receive() == b""
+
+
+class PlainConnection(Connection):
+    """The same without TLS."""
+
+    def __init__(self, port, timeout=20):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
 
 
 def request_bytes(method, target, host, headers=(), body=b""):

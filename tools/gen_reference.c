@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/compiler.h"
+#include "config/environment.h"
 #include "config/options.h"
 
 struct section {
@@ -17,29 +19,88 @@ struct section {
 	const char *title;
 	const char *anchor; /* what markdown makes of the title */
 	const char *introduction;
+	const char *
+		key; /* the mapping whose keys have variables; NULL: there are none. "": the top level */
 };
 
 static const struct section sections[] = {
-	{ &options_schema, "Global settings", "global-settings", "At the top level of the file." },
-	{ &route_schema, "A route", "a-route",
-	  "An element of `routes` or `policy`; [configuration.md](configuration.md#a-route) has the "
-	  "forms of `from` and `to`." },
-	{ &user_schema, "A local user", "a-local-user",
-	  "An element of `local_users`, and of the list in `local_users_file`." },
-	{ &issuer_schema, "An issuer of tokens", "an-issuer-of-tokens",
-	  "Below a name of your choice in `identity_providers`." },
-	{ &certificate_schema, "A pair of files", "a-pair-of-files",
-	  "An element of `certificates`. Both are needed." },
-	{ &client_certificates_schema, "Client certificates", "client-certificates",
-	  "Below `downstream_mtls`, or as `downstream_mtls.NAME` at the top level." },
-	{ &breakers_schema, "Limits of an upstream", "limits-of-an-upstream",
-	  "Below `circuit_breaker_thresholds`. There are no limits that nobody has set." },
-	{ &health_check_schema, "A health check", "a-health-check",
-	  "An element of `health_checks`." },
-	{ &tcp_check_schema, "A talk", "a-talk", "Below `tcp_health_check`." },
-	{ &payload_schema, "Bytes", "bytes", "Either of them." },
-	{ &runtime_flags_schema, "Runtime flags", "runtime-flags",
-	  "Below `runtime_flags`, or as `runtime_flags.NAME` at the top level." },
+	{
+		.schema = &options_schema,
+		.title = "Global settings",
+		.anchor = "global-settings",
+		.introduction = "At the top level of the file.",
+		.key = "",
+	},
+	{
+		.schema = &route_schema,
+		.title = "A route",
+		.anchor = "a-route",
+		.introduction =
+			"An element of `routes` or `policy`; [configuration.md](configuration.md#a-route) "
+			"has the forms of `from` and `to`.",
+	},
+	{
+		.schema = &user_schema,
+		.title = "A local user",
+		.anchor = "a-local-user",
+		.introduction =
+			"An element of `local_users`, and of the list in `local_users_file`.",
+	},
+	{
+		.schema = &issuer_schema,
+		.title = "An issuer of tokens",
+		.anchor = "an-issuer-of-tokens",
+		.introduction = "Below a name of your choice in `identity_providers`.",
+	},
+	{
+		.schema = &certificate_schema,
+		.title = "A pair of files",
+		.anchor = "a-pair-of-files",
+		.introduction = "An element of `certificates`. Both are needed.",
+	},
+	{
+		.schema = &client_certificates_schema,
+		.title = "Client certificates",
+		.anchor = "client-certificates",
+		.introduction =
+			"Below `downstream_mtls`, or as `downstream_mtls.NAME` at the top level.",
+		.key = "downstream_mtls",
+	},
+	{
+		.schema = &breakers_schema,
+		.title = "Limits of an upstream",
+		.anchor = "limits-of-an-upstream",
+		.introduction =
+			"Below `circuit_breaker_thresholds`, globally or of a route. There are no limits "
+			"that nobody has set. The variables are those of the global ones.",
+		.key = "circuit_breaker_thresholds",
+	},
+	{
+		.schema = &health_check_schema,
+		.title = "A health check",
+		.anchor = "a-health-check",
+		.introduction = "An element of `health_checks`.",
+	},
+	{
+		.schema = &tcp_check_schema,
+		.title = "A health check over TCP",
+		.anchor = "a-health-check-over-tcp",
+		.introduction = "Below `tcp_health_check`. Without either, connecting is enough.",
+	},
+	{
+		.schema = &payload_schema,
+		.title = "Bytes",
+		.anchor = "bytes",
+		.introduction = "What a health check sends or expects, in one of two forms.",
+	},
+	{
+		.schema = &runtime_flags_schema,
+		.title = "Runtime flags",
+		.anchor = "runtime-flags",
+		.introduction =
+			"Below `runtime_flags`, or as `runtime_flags.NAME` at the top level.",
+		.key = "runtime_flags",
+	},
 };
 
 /* What happens to whoever sets a key of the status, in the order of the page. */
@@ -74,8 +135,9 @@ static const char *type_name(enum setting_type type)
 	case SETTING_TEXT:
 		return "text";
 	case SETTING_CUSTOM:
-	case SETTING_NODE:
 		return "text, list or mapping";
+	case SETTING_NODE:
+		return "mapping or list";
 	case SETTING_BOOL:
 		return "true or false";
 	case SETTING_NUMBER:
@@ -129,9 +191,50 @@ static size_t count_with(const struct schema *schema, enum setting_status status
 	return count;
 }
 
-static void print_rows(const struct schema *schema, enum setting_status status)
+/* What is never looked at has no effect on anything. */
+static const char *effect_name(const struct setting *setting)
 {
-	printf("| key | type | default | |\n|---|---|---|---|\n");
+	switch (setting->status) {
+	case SETTING_NO_EFFECT:
+	case SETTING_HTTP_ONLY:
+	case SETTING_REMOVED:
+		return "no";
+	case SETTING_SUPPORTED:
+	case SETTING_LATER:
+	case SETTING_REFUSED:
+		break;
+	}
+	switch (setting->effect) {
+	case SETTING_EFFECT_YES:
+		return "yes";
+	case SETTING_EFFECT_PART:
+		return "part";
+	case SETTING_EFFECT_NO:
+		return "no";
+	}
+	abort();
+}
+
+static void print_variable(const struct section *section, const struct setting *setting)
+{
+	struct arena arena = { 0 };
+	const char *up = section->key[0] ? section->key : NULL;
+	const char *name = environment_name(setting, up, &arena);
+
+	if (name)
+		printf("`%s`", name);
+	else
+		printf("–");
+	arena_done(&arena);
+}
+
+static void print_rows(const struct section *section, enum setting_status status)
+{
+	const struct schema *schema = section->schema;
+	bool has_variables = section->key != NULL;
+
+	printf("| key | type | default | meaning | TCP |%s\n|---|---|---|---|---|%s\n",
+	       has_variables ? " variable |" : "", has_variables ? "---|" : "");
 	for (size_t i = 0; i < schema->count; i++) {
 		const struct setting *setting = &schema->settings[i];
 
@@ -141,7 +244,13 @@ static void print_rows(const struct schema *schema, enum setting_status status)
 		print_type(setting);
 		printf(" | ");
 		print_default(setting);
-		printf(" | %s |\n", setting->help);
+		printf(" | %s | %s |", setting->help, effect_name(setting));
+		if (has_variables) {
+			printf(" ");
+			print_variable(section, setting);
+			printf(" |");
+		}
+		printf("\n");
 	}
 }
 
@@ -150,13 +259,13 @@ static void print_section(const struct section *section)
 	printf("\n## %s\n\n%s\n", section->title, section->introduction);
 	if (count_with(section->schema, SETTING_SUPPORTED)) {
 		printf("\n");
-		print_rows(section->schema, SETTING_SUPPORTED);
+		print_rows(section, SETTING_SUPPORTED);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (!count_with(section->schema, groups[i].status))
 			continue;
 		printf("\n### %s\n\n%s\n\n", groups[i].title, groups[i].meaning);
-		print_rows(section->schema, groups[i].status);
+		print_rows(section, groups[i].status);
 	}
 }
 
@@ -173,6 +282,10 @@ static const char *const preface[] = {
 	"",
 	"A list of texts may also be one text with commas. A duration is written `30s`, `5m`, `1h30m`;",
 	"a bare number counts nanoseconds. Keys are not case-sensitive.",
+	"",
+	"*TCP* says whether a setting means something for routes that tunnel TCP: yes, no, or in part.",
+	"*Variable* is the name in the environment, which wins over the file; what has – cannot be set",
+	"there. [Variables](configuration.md#variables) says how values are written.",
 };
 
 int main(void)

@@ -51,6 +51,7 @@ void local_users_load(struct loader *l, const struct options *options, struct co
 {
 	struct value_path list = { .key = STR("local_users") };
 	struct value_path provider = { .key = STR("idp_provider") };
+	size_t errors_before = l->report->error_count;
 	struct users users;
 
 	users_init(&users, l, &config->arena);
@@ -64,7 +65,8 @@ void local_users_load(struct loader *l, const struct options *options, struct co
 		config->users.items = copy;
 		config->users.count = users.count;
 	}
-	if (config->idp_provider == CONFIG_IDP_LOCAL && !users.count)
+	if (config->idp_provider == CONFIG_IDP_LOCAL && !users.count &&
+	    l->report->error_count == errors_before)
 		loader_value_warning(l, &provider, options->idp.provider.at,
 				     "there are no users in local_users or local_users_file");
 	users_done(&users);

@@ -147,9 +147,14 @@ void users_add_records(struct users *u, const struct value_path *path,
 	for (size_t i = 0; i < records->count; i++) {
 		struct value_path item = { .up = path, .index = i };
 
+		size_t errors_before = u->loader->report->error_count;
+
 		/* an element that was not a mapping has been reported */
-		if (value_is_set(options[i].at))
-			add_user(u, &item, &options[i], &u->items[u->count++]);
+		if (!value_is_set(options[i].at))
+			continue;
+		add_user(u, &item, &options[i], &u->items[u->count]);
+		if (u->loader->report->error_count == errors_before)
+			u->count++; /* nobody else shall stumble over it again */
 	}
 }
 

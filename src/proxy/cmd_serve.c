@@ -1,4 +1,6 @@
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proxy/commands.h"
@@ -14,6 +16,14 @@ static int print_help(const struct flag *flags, size_t flag_count, const struct 
 	(void)printf("\nFlags:\n");
 	flags_print(flags, flag_count);
 	return 0;
+}
+
+/* Without routes there is nothing to serve: whoever gave no file has forgotten it. */
+static bool is_in_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[0];
 }
 
 int command_serve(int argc, char **argv, const struct command *commands, size_t count)
@@ -38,9 +48,9 @@ int command_serve(int argc, char **argv, const struct command *commands, size_t 
 	if (words > 0)
 		return command_fail(EXIT_USAGE, "\"%s\" is not a command, see pomerium --help",
 				    word);
-	if (!config)
+	if (!config && !is_in_environment("ROUTES") && !is_in_environment("POLICY"))
 		return command_fail(
 			EXIT_USAGE,
-			"there is no configuration: give --config FILE, or make one with pomerium init DIR");
+			"there is no configuration: give --config FILE, make one with pomerium init DIR, or set ROUTES");
 	return server_run(&(struct server_options){ .config_path = config });
 }

@@ -36,17 +36,16 @@ int command_validate(int argc, char **argv)
 		return EXIT_USAGE;
 	if (help) {
 		(void)printf(
-			"pomerium validate --config FILE - check a configuration without using it\n\n"
+			"pomerium validate [--config FILE] - check a configuration without using it\n\n"
+			"Variables of the environment count; without a file, they alone do. "
 			"Prints every problem as file:line:column. Ends with 1 if there is an error, "
 			"with 0 if there are warnings\nat most.\n\nFlags:\n");
 		flags_print(flags, ARRAY_LEN(flags));
 		return 0;
 	}
-	if (!config)
-		return command_fail(EXIT_USAGE, "--config FILE is missing");
 	snapshot_unref(command_load(config, &report));
 	command_show_problems(&report);
-	int status = say_count(&report, config);
+	int status = say_count(&report, config ? config : "the environment");
 	report_done(&report);
 	return status;
 }

@@ -51,7 +51,8 @@ static int load_snapshot(struct server *server)
 		log_set_level(control->log, control->snapshot->config->logs.level);
 		configuration_log_warnings(&report, control->log);
 	} else {
-		configuration_show(&report, server->source.path);
+		configuration_show(&report,
+				   server->source.path ? server->source.path : "the environment");
 	}
 	report_done(&report);
 	return control->snapshot ? 0 : -1;
@@ -157,7 +158,10 @@ static int server_start(struct server *server, const struct server_options *opti
 	struct log_line line;
 
 	forbid_core_files();
-	server->source.path = options->config_path;
+	server->source = (struct config_source){
+		.path = options->config_path,
+		.environment = (const char *const *)environ,
+	};
 	if (load_snapshot(server) < 0)
 		return -1;
 	log_begin(server->control.log, &line, LOG_INFO, NULL);

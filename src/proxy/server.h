@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 struct server_options {
-	const char *config_path;
+	const char *config_path; /* NULL: only variables of the environment */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status: 0, or 1 after having said why on standard error. */

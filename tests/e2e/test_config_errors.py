@@ -1,6 +1,7 @@
 """A configuration or a machine that does not allow to start: sentences that say what and where, and status 1."""
 
 import json
+import os
 import re
 import socket
 
@@ -59,6 +60,15 @@ BAD_SETTINGS = {
     "idp_provider": ("unknown", "idp_provider"),
     "routes": ("none", "routes"),
     "authenticate_service_url": ("login.example.com", "authenticate_service_url"),
+    "services": ("proxy", "only all"),
+    "codec_type": ("http3", "not supported"),
+    "dns_lookup_family": ("v4_only", "V4_ONLY"),
+    "downstream_mtls": ({"ca_file": "/nonexistent"}, "o such file"),
+    "http_redirect_addr": ("here", "address"),
+    "metrics_basic_auth": ("alice:secret", "base64"),
+    "audit_overflow": ("perhaps", "block, drop"),
+    "max_tunnels": (0, "at least 1"),
+    "drain_timeout": ("-1s", "negative"),
 }
 
 
@@ -79,9 +89,16 @@ BAD_ROUTES = [
     {"from": "tcp+https://redis.demo.localhost:6379", "to": "tcp://127.0.0.1:0"},
     {"from": "tcp+https://redis.demo.localhost:6379", "to": "127.0.0.1:1"},
     {"from": "tcp+https://redis.demo.localhost:6379", "to": ["tcp://127.0.0.1:1", "http://127.0.0.1:2"]},
+    {"from": "tcp+https://gateway.demo.localhost/*.demo.localhost:6379", "to": "tcp://127.0.0.1:1"},
     {"from": "tcp+https://redis.demo.localhost:6379", "to": ["tcp://127.0.0.1:1,2", "tcp://127.0.0.1:2"]},
     {**ROUTE, "allow_any_authenticated_user": "perhaps"},
     {**ROUTE, "allowed_users": {"a": "b"}},
+    {**ROUTE, "policy": "allow: everybody"},
+    {**ROUTE, "idle_timeout": "1d"},
+    {**ROUTE, "load_balancing_policy": "fair"},
+    {**ROUTE, "tls_client_cert_file": "/nonexistent"},
+    {**ROUTE, "tls_downstream_client_ca_file": "/nonexistent"},
+    {**ROUTE, "health_checks": [{"interval": "5s"}]},
 ]
 
 
@@ -125,6 +142,59 @@ def test_a_directory(tmp_path):
     done = run_gateway("--config", tmp_path)
     assert done.returncode == 1
     assert str(tmp_path) in complaint_of(done)
+
+
+def test_a_huge_file(tmp_path):
+    """Refused for its size, not read."""
+    path = tmp_path / "huge.yaml"
+    with path.open("wb") as f:
+        f.truncate(100 << 20)
+    text = complaint_of(run_gateway("--config", path))
+    assert "huge.yaml" in text and "larger than" in text
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path):
+    path = tmp_path / "closed.yaml"
+    path.write_text("{}")
+    path.chmod(0)
+    assert "ermission denied" in complaint_of(run_gateway("--config", path))
+
+
+HOSTILE = {
+    "laughs": "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [" + ", ".join([f"*{chr(97 + i)}"] * 10) + "]\n" for i in range(20)
+    ),
+    "deep": "a: " + "[" * 100000,
+    "deep mappings": "".join(" " * i + "a:\n" for i in range(2000)),
+    "not UTF-8": b"address: \xff\xfe\n",
+    "NUL": b"address: a\0b\n",
+    "escaped NUL": 'address: "a\\0b"\n',
+    "a byte order mark of another kind": "address: :443\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = run_gateway("--config", path)
+    assert done.returncode == 1
+    assert "config.yaml:" in complaint_of(done)
+
+
+def test_a_key_twice_in_json(start):
+    assert "already there" in start('{"address": ":1",\n "address": ":2"}', "config.json")
+
+
+@pytest.mark.parametrize("before, newline", [("", "\r\n"), ("\ufeff", "\n")], ids=["CRLF", "BOM"])
+def test_text_of_other_editors(tmp_path, config, authority, before, newline):
+    path = tmp_path / "config.yaml"
+    path.write_bytes((before + json.dumps(config, indent=1).replace("\n", newline)).encode())
+    gateway = Gateway(path, authority.ca)
+    assert gateway.is_serving()
+    assert gateway.stop() == 0
 
 
 def test_another_extension(start, config):
@@ -190,11 +260,11 @@ def test_wrong_arguments(arguments):
 
 def test_known_but_unsupported_and_unknown_keys_are_warnings(make_gateway):
     gateway = make_gateway(
-        {**ROUTE, "timeout": "30s", "pass_identity_headers": True, "bogus_route_key": 1},
-        metrics_address="127.0.0.1:1", bogus_key={"a": [1]},
+        {**ROUTE, "outlier_detection": {"interval": "1s"}, "pass_identity_headers": True, "bogus_route_key": 1},
+        debug_address="127.0.0.1:1", bogus_key={"a": [1]},
     )
     text = gateway.stdout_text() + gateway.stderr_text()
-    for key in ("metrics_address", "bogus_key", "bogus_route_key"):
+    for key in ("debug_address", "outlier_detection", "bogus_key", "bogus_route_key"):
         assert key in text
     assert "pass_identity_headers" not in text  # without effect on a TCP route, and accepted
     assert gateway.is_serving()

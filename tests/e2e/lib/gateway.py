@@ -53,13 +53,14 @@ def write_config(path, config):
 class Gateway(Process):
     """Started with a configuration file; its output goes beside the file, named like it."""
 
-    def __init__(self, config_path, ca, descriptors=None, env=None, name=None):
+    def __init__(self, config_path, ca, descriptors=None, env=None, name=None, arguments=None):
         self.ca = ca
         self.config_path = config_path
         self.state = config_path.parent / f"{config_path.stem}.state"
         env = {**environment(STATE_DIRECTORY=self.state), **(env or {})}
         super().__init__(
-            name or config_path.stem, config_path.parent, [GATEWAY, "--config", config_path], env=env,
+            name or config_path.stem, config_path.parent,
+            [GATEWAY, *(["--config", config_path] if arguments is None else arguments)], env=env,
             preexec=_descriptor_limit(descriptors) if descriptors else None,
         )
         self.log = Log(self.stdout_path)

@@ -213,3 +213,14 @@ struct stream *stream_tcp_open(struct loop *loop, int fd, struct err *e)
 	}
 	return &t->stream;
 }
+
+void stream_tcp_local_address(struct stream *s, struct addr *ret)
+{
+	struct addr local = { 0 };
+	socklen_t len = sizeof(local);
+
+	*ret = (struct addr){ 0 };
+	if (s->ops == &tcp_ops && getsockname(from_stream(s)->watch.fd, &local.any, &len) == 0 &&
+	    addr_len(&local) > 0)
+		*ret = local;
+}

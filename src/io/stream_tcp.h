@@ -18,3 +18,6 @@ struct loop;
 
 /* Takes a non-blocking descriptor; on failure it is closed. */
 struct stream *stream_tcp_open(struct loop *loop, int fd, struct err *e);
+
+/* Our own end. Unset if it is not an IP address, or s is not one of these streams. */
+void stream_tcp_local_address(struct stream *s, struct addr *ret);

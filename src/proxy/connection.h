@@ -30,6 +30,7 @@ struct connection {
 	struct h1_server *http;
 	struct exchange *exchange; /* the one being answered, or NULL */
 	struct addr peer;          /* the client, as far as the connection tells */
+	struct addr local;         /* what it connected to; unset if that is not known */
 	uint64_t began_ms;
 	struct timer handshake_due;
 	bool is_shaking_hands; /* and counted for that */

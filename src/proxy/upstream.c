@@ -6,6 +6,7 @@
 
 #include "proxy/upstream.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
@@ -22,6 +23,7 @@ struct dialing {
 	const struct route *route; /* the one whose targets were tried */
 	bool *tried;               /* by index */
 	size_t untried;
+	uint64_t began_us; /* the attempt */
 	uint64_t due_ms;
 	enum refusal refusal; /* for the last failure */
 };
@@ -64,7 +66,7 @@ static void log_failure(const struct exchange *x, const char *message, const cha
 
 /* ---- one attempt ---- */
 
-static enum dial_family family_of(enum config_dns_family family)
+enum dial_family upstream_family(enum config_dns_family family)
 {
 	switch (family) {
 	case CONFIG_DNS_V4_PREFERRED:
@@ -90,15 +92,17 @@ static void connect_to(struct dialing *d, const struct config_target *target, ui
 	char client[ADDR_TEXT_MAX];
 
 	addr_format_ip(&x->peer, client);
+	d->began_us = clock_now_us();
 	d->connect = upstream_connect_start(
 		&(struct upstream_connect_options){
 			.loop = x->worker->loop,
 			.resolver = x->worker->resolver,
 			.target = target,
-			.family = family_of(x->snapshot->config->dns_family),
+			.family = upstream_family(x->snapshot->config->dns_family),
 			.timeout_ms = timeout_ms,
 			.proxy_header = upstream->proxy_header,
 			.source = x->peer,
+			.destination = x->connection->local,
 			.tls = x->route->upstream_tls,
 			.server_name = upstream->tls.server_name,
 			.authority = x->facts.authority,
@@ -182,6 +186,7 @@ static void on_connected(void *arg, struct upstream_connected *connected, const 
 		x->upstream.address = connected->address;
 		buf_move(&x->upstream.early, &connected->early);
 		upstream_hold_opened(x);
+		counters_connect(&x->worker->counters, clock_now_us() - d->began_us);
 		exchange_resume(x, STEP_NEXT);
 		return;
 	}

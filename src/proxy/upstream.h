@@ -18,6 +18,8 @@
 
 enum step stage_dial(struct exchange *x);
 
+enum dial_family upstream_family(enum config_dns_family family);
+
 struct relay_options;
 
 /*

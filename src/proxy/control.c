@@ -12,8 +12,10 @@
 #include "proxy/admin.h"
 #include "proxy/end_reasons.h"
 #include "proxy/health.h"
+#include "proxy/health_check.h"
 #include "proxy/idp_service.h"
 #include "proxy/keyring.h"
+#include "proxy/metrics.h"
 #include "proxy/reload.h"
 #include "proxy/redirect_listener.h"
 #include "proxy/snapshot.h"
@@ -48,13 +50,14 @@ static void on_store_state(void *arg, const struct err *away)
 {
 	struct control *c = arg;
 
-	if (!away)
-		change_feed_tell(c->changes, NULL);
-	if (away)
+	if (away) {
+		(void)atomic_fetch_add(&c->store_errors, 1);
 		log_error(c->log, LOG_ERROR, "store",
 			  "session store is away: known sessions go on, others are refused", away);
-	else
-		log_message(c->log, LOG_INFO, "store", "session store is available");
+		return;
+	}
+	change_feed_tell(c->changes, NULL);
+	log_message(c->log, LOG_INFO, "store", "session store is available");
 }
 
 static int open_store(struct control *c, struct err *e)
@@ -108,6 +111,16 @@ static int open_redirects(struct control *c, struct err *e)
 	return 0;
 }
 
+static int open_metrics(struct control *c, struct err *e)
+{
+	struct metrics_change change;
+
+	if (metrics_prepare(c->metrics, c->snapshot, &change, e) < 0)
+		return -1;
+	metrics_commit(c->metrics, c->snapshot, &change);
+	return 0;
+}
+
 int control_start(struct control *c, struct err *e)
 {
 	c->started_unix = clock_now_unix();
@@ -134,7 +147,10 @@ int control_start(struct control *c, struct err *e)
 		.current = current_snapshot,
 		.arg = c,
 	});
-	if (open_redirects(c, e) < 0 || health_open(c, &c->health, e) < 0)
+	c->health_checks = health_checks_new(c->loop, c->log);
+	health_checks_set(c->health_checks, c->snapshot);
+	c->metrics = metrics_new(c);
+	if (open_redirects(c, e) < 0 || open_metrics(c, e) < 0 || health_open(c, &c->health, e) < 0)
 		return -1;
 	return admin_open(c, &c->admin, e);
 }
@@ -142,6 +158,8 @@ int control_start(struct control *c, struct err *e)
 void control_stop(struct control *c)
 {
 	admin_close(TAKE(c->admin));
+	metrics_free(TAKE(c->metrics));
+	health_checks_free(TAKE(c->health_checks));
 	redirect_listener_free(TAKE(c->redirects));
 	health_close(TAKE(c->health));
 	if (c->upkeep)

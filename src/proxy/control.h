@@ -24,11 +24,13 @@ struct change_feed;
 struct end_reasons;
 struct fetcher;
 struct health;
+struct health_checks;
 struct idp_service;
 struct keyring;
 struct log;
 struct loop;
 struct mailbox;
+struct metrics;
 struct redirect_listener;
 struct snapshot;
 struct store;
@@ -48,7 +50,9 @@ struct control {
 	struct end_reasons *end_reasons; /* any thread */
 	struct upkeep *upkeep;
 	struct health *health;
+	struct health_checks *health_checks;
 	struct redirect_listener *redirects;
+	struct metrics *metrics;
 	struct admin *admin;       /* NULL: there is no operator's socket */
 	struct snapshot *snapshot; /* the one in force; referenced */
 	struct worker **workers;   /* the server's */
@@ -58,7 +62,8 @@ struct control {
 	atomic_uint_fast64_t
 		tunnels;            /* any thread: open ones, and those that are being connected */
 	struct admission admission; /* any thread */
-	struct reload *reload;      /* the server's */
+	atomic_uint_fast64_t store_errors; /* any thread: how often the store went away */
+	struct reload *reload;             /* the server's */
 	struct reload_state reloads;
 };
 

@@ -19,7 +19,9 @@
 #include "io/work.h"
 #include "proxy/configuration.h"
 #include "proxy/control.h"
+#include "proxy/health_check.h"
 #include "proxy/listening.h"
+#include "proxy/metrics.h"
 #include "proxy/old_snapshots.h"
 #include "proxy/redirect_listener.h"
 #include "proxy/reload_changes.h"
@@ -47,6 +49,7 @@ struct reload {
 	struct report report;
 	struct reload_changes changes;
 	struct redirect_change redirects;
+	struct metrics_change metrics;
 };
 
 /* ---- loading ---- */
@@ -192,6 +195,12 @@ static void update_workers(struct reload *r, struct listening *listening)
 	}
 }
 
+static void discard_changes(struct reload *r)
+{
+	redirect_change_discard(&r->redirects);
+	metrics_change_discard(&r->metrics);
+}
+
 /* All that can fail, the sockets first: what comes last needs no undoing. */
 static int prepare(struct reload *r, const struct snapshot *next, struct listening *listening,
 		   struct err *e)
@@ -203,13 +212,17 @@ static int prepare(struct reload *r, const struct snapshot *next, struct listeni
 	*listening = (struct listening){ 0 };
 	if (redirect_listener_prepare(c->redirects, &next->config->listen, &r->redirects, e) < 0)
 		return -1;
+	if (metrics_prepare(c->metrics, next, &r->metrics, e) < 0) {
+		redirect_change_discard(&r->redirects);
+		return -1;
+	}
 	if (r->changes.has_new_address && listening_open(listening, &next->config->listen.address,
 							 c->worker_count, &c->address, e) < 0) {
-		redirect_change_discard(&r->redirects);
+		discard_changes(r);
 		return err_wrap(e, "address");
 	}
 	if (!str_equal(before, after) && fetcher_set_authorities(c->fetcher, after, e) < 0) {
-		redirect_change_discard(&r->redirects);
+		discard_changes(r);
 		listening_done(listening);
 		return err_wrap(e, "certificate_authority");
 	}
@@ -224,6 +237,8 @@ static void commit(struct reload *r, struct snapshot *next, struct listening *li
 	old_snapshots_add(r->old, TAKE(c->snapshot));
 	c->snapshot = next;
 	redirect_listener_commit(c->redirects, &next->config->listen, &r->redirects);
+	metrics_commit(c->metrics, next, &r->metrics);
+	health_checks_set(c->health_checks, next);
 	log_set_level(c->log, next->config->logs.level);
 	if (listening->count)
 		c->address = listening->address;

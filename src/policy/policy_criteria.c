@@ -36,16 +36,25 @@ static void read_texts(struct reader *r, const struct yaml_pair *pair, struct me
 	matcher_read(r, pair->value, MATCH_KIND_LIST, &ret->matcher);
 }
 
+struct claim_test claim_test_make(struct reader *r, struct str name, struct str lower)
+{
+	struct arena *arena = &r->policy->arena;
+
+	return (struct claim_test){
+		.name = arena_copy(arena, name),
+		.name_lower = str_equal(name, lower) ? (struct str){ 0 } : arena_copy(arena, lower),
+	};
+}
+
 /* What is behind the first '/' is the name of the claim. */
 static void read_claim(struct reader *r, const struct yaml_pair *pair, struct member *ret)
 {
-	struct arena *arena = &r->policy->arena;
 	size_t slash = str_find(pair->written, '/');
 
 	if (slash + 1 >= pair->written.len)
 		reader_warning(r, pair->at, "no claim is named (claim/NAME)");
-	ret->claim.name = arena_copy(arena, str_from_pos(pair->written, slash + 1));
-	ret->claim.name_lower = arena_copy(arena, str_from_pos(pair->key, slash + 1));
+	ret->claim = claim_test_make(r, str_from_pos(pair->written, slash + 1),
+				     str_from_pos(pair->key, slash + 1));
 	matcher_read(r, pair->value, MATCH_KIND_VALUES, &ret->claim.values);
 }
 
@@ -112,20 +121,10 @@ static bool holds_domain(const struct member *m, const struct policy_input *inpu
 	return match_text(&m->matcher, str_first(rest, str_find(rest, '@')));
 }
 
-static bool group_at(const void *arg, size_t index, struct policy_value *ret)
-{
-	const struct config_list *groups = arg;
-
-	if (index >= groups->count)
-		return false;
-	*ret = (struct policy_value){ .kind = POLICY_VALUE_TEXT, .text = groups->items[index] };
-	return true;
-}
-
 /* Of whom no group is known, "exclude" is not known either. */
 static bool holds_groups(const struct member *m, const struct policy_input *input)
 {
-	return input->groups.count && match_list(&m->matcher, group_at, &input->groups);
+	return input->groups.count && match_texts(&m->matcher, &input->groups);
 }
 
 struct claim_values {
@@ -147,7 +146,7 @@ static bool holds_claim(const struct member *m, const struct policy_input *input
 	struct claim_values values = { .input = input, .name = m->claim.name };
 	struct policy_value first;
 
-	if (!claim_at(&values, 0, &first))
+	if (m->claim.name_lower.len && !claim_at(&values, 0, &first))
 		values.name = m->claim.name_lower;
 	return match_list(&m->claim.values, claim_at, &values);
 }

@@ -98,15 +98,14 @@ static void read_claims(struct reader *r, const struct yaml_node *node)
 
 		members[i] = (struct member){
 			.criterion = criterion_find(STR("claim")),
-			.name = arena_printf(&r->policy->arena, "claim/%.*s", STR_FMT(pair->written)).at,
+			.name = arena_printf(&r->policy->arena, "claim/%.*s",
+					     STR_FMT(pair->written))
+					.at,
 			.at = reader_keep(r, pair->at),
 			.text = reader_text(r, pair->value),
-			.claim = {
-				.name = arena_copy(&r->policy->arena, pair->written),
-				.name_lower = arena_copy(&r->policy->arena, pair->key),
-				.values = read_claim_values(r, pair->value),
-			},
+			.claim = claim_test_make(r, pair->written, pair->key),
 		};
+		members[i].claim.values = read_claim_values(r, pair->value);
 		reader_leave(r, mark);
 	}
 }

@@ -10,11 +10,19 @@
 
 #define NUMBER_TEXT_MAX 63
 
+/* Most sets have one text, and most texts another length: that is seen without a call. */
+static bool is_text(const struct policy_value *operand, struct str text)
+{
+	return operand->text.len == text.len && str_equal(operand->text, text);
+}
+
 static bool set_has_text(const struct match_set *set, struct str text)
 {
 	size_t low = 0;
 	size_t high = set->text_count;
 
+	if (high == 1)
+		return is_text(&set->items[0], text);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		int order = str_compare(set->items[middle].text, text);
@@ -126,23 +134,45 @@ bool match_any_text(const struct matcher *m, const struct config_list *texts)
 	return true;
 }
 
+static bool list_holds(enum match_op op, bool has, size_t count)
+{
+	if (op == MATCH_EXCLUDE)
+		return !has;
+	return has && (op == MATCH_HAS || count == 1);
+}
+
 static bool test_list(const struct match_test *t, match_value_at value_at, const void *arg)
 {
 	struct policy_value value;
 	size_t count = 0;
 	bool has = false;
 
-	for (; value_at(arg, count, &value); count++)
+	for (; !(has && t->op == MATCH_HAS) && value_at(arg, count, &value); count++)
 		has = has || match_set_has(&t->operands, &value);
-	if (t->op == MATCH_EXCLUDE)
-		return !has;
-	return has && (t->op == MATCH_HAS || count == 1);
+	return list_holds(t->op, has, count);
 }
 
 bool match_list(const struct matcher *m, match_value_at value_at, const void *arg)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (!test_list(&m->tests[i], value_at, arg))
+			return false;
+	return true;
+}
+
+static bool test_texts(const struct match_test *t, const struct config_list *texts)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < texts->count && !has; i++)
+		has = set_has_text(&t->operands, texts->items[i]);
+	return list_holds(t->op, has, texts->count);
+}
+
+bool match_texts(const struct matcher *m, const struct config_list *texts)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (!test_texts(&m->tests[i], texts))
 			return false;
 	return true;
 }

@@ -54,6 +54,9 @@ typedef bool (*match_value_at)(const void *arg, size_t index, struct policy_valu
 bool match_text(const struct matcher *m, struct str text);
 bool match_list(const struct matcher *m, match_value_at value_at, const void *arg);
 
+/* The same for values that are texts. */
+bool match_texts(const struct matcher *m, const struct config_list *texts);
+
 /* Each test may be satisfied by another of the texts (policy-language.md 9). */
 bool match_any_text(const struct matcher *m, const struct config_list *texts);
 
@@ -62,8 +65,8 @@ bool match_set_has(const struct match_set *set, const struct policy_value *value
 /* ---- criteria: policy_criteria.c ---- */
 
 struct claim_test {
-	struct str name; /* as written */
-	struct str name_lower;
+	struct str name;       /* as written */
+	struct str name_lower; /* empty: the same */
 	struct matcher values;
 };
 
@@ -220,6 +223,8 @@ size_t policy_rules_max(const struct yaml_node *node);
 /* Those of the other access settings, which are alternatives, and of the client's certificate. */
 void legacy_rules_make(struct reader *r, const struct config_access *access);
 void certificate_rule_make(struct reader *r);
+
+struct claim_test claim_test_make(struct reader *r, struct str name, struct str lower);
 
 /* {criterion: operand} */
 void member_read(struct reader *r, const struct yaml_pair *pair, struct member *ret);

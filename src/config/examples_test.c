@@ -25,6 +25,7 @@ static void test_examples_load(void **state)
 		{ EXAMPLES_DIR "/oidc.yaml", 2, 0 },
 		{ EXAMPLES_DIR "/full.yaml", 7, 1 },
 		{ EXAMPLES_DIR "/policy.yaml", 3, 3 },
+		{ EXAMPLES_DIR "/mtls.yaml", 3, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

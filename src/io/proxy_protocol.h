@@ -50,7 +50,7 @@ struct proxy_header_reader;
 
 /*
  * Reads the header from a stream. on_done runs once, later: with the header, or with NULL and why there is none. The
- * stream stays the caller's, who gives it its next owner then; ERR_CLOSED: it ended before its first byte. due_ms 0: no limit.
+ * stream stays the caller's, who gives it its next owner then; ERR_CLOSED: it ended or was reset before its first byte. due_ms 0: no limit.
  */
 struct proxy_header_reader *proxy_header_read_start(
 	struct loop *loop, struct stream *stream, uint64_t due_ms,

@@ -38,13 +38,14 @@ static void finish(struct proxy_header_reader *r, const struct proxy_header *hea
 
 static void finish_unread(struct proxy_header_reader *r, ssize_t result)
 {
-	struct err e;
+	struct err e = { 0 };
+	bool is_probe = r->received.len == 0;
 
 	if (result == STREAM_FAILED)
 		e = *stream_error(r->stream);
-	else if (r->received.len == 0)
+	if (is_probe && (result == STREAM_END || e.kind == ERR_RESET))
 		(void)err_set(&e, ERR_CLOSED, "the client closed the connection");
-	else
+	else if (result == STREAM_END)
 		(void)err_set(&e, ERR_PROTOCOL, "PROXY protocol: the header is cut short");
 	finish(r, NULL, &e);
 }

@@ -157,15 +157,26 @@ static void test_ends(void **state)
 
 static void test_failing_stream(void **state)
 {
+	static const struct {
+		struct str before;
+		enum err_kind kind;
+	} cases[] = {
+		{ STR(""), ERR_CLOSED }, /* a probe */
+		{ STR("PROXY"), ERR_RESET },
+	};
 	struct bed bed;
 
-	begin(&bed, &(struct stream_mem_options){ 0 });
-	turn(&bed);
-	stream_mem_fail(bed.ours, ERR_RESET, "reset");
-	turn(&bed);
-	assert_int_equal(bed.done_count, 1);
-	assert_int_equal(bed.error.kind, ERR_RESET);
-	end(&bed);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		begin(&bed, &(struct stream_mem_options){ 0 });
+		if (cases[i].before.len > 0)
+			send_text(&bed, cases[i].before);
+		turn(&bed);
+		stream_mem_fail(bed.ours, ERR_RESET, "reset");
+		turn(&bed);
+		assert_int_equal(bed.done_count, 1);
+		assert_int_equal(bed.error.kind, cases[i].kind);
+		end(&bed);
+	}
 }
 
 /* Bytes that trickle in give no more time. */

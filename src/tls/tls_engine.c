@@ -33,21 +33,24 @@ enum tls_step tls_fail(struct tls_stream *ts, const struct err *e)
 	return STEP_FAILED;
 }
 
+/* Somebody who connects to a server and says nothing has only looked whether it is there; load balancers
+ * do that with a reset. */
+static bool is_probe(const struct tls_stream *ts)
+{
+	return ts->state == TLS_HANDSHAKE && tls_config_is_server(ts->config) &&
+	       BIO_number_read(SSL_get_rbio(ts->ssl)) == 0;
+}
+
 enum tls_step tls_fail_lower(struct tls_stream *ts)
 {
 	struct err e = *stream_error(ts->wire.lower);
 
 	ts->wire.is_deaf = true;
+	if (e.kind == ERR_RESET && is_probe(ts))
+		e.kind = ERR_CLOSED;
 	if (ts->state == TLS_HANDSHAKE)
 		err_wrap(&e, "during the TLS handshake");
 	return tls_fail(ts, &e);
-}
-
-/* Somebody who connects to a server and says nothing has only looked whether it is there. */
-static bool is_probe(const struct tls_stream *ts)
-{
-	return ts->state == TLS_HANDSHAKE && tls_config_is_server(ts->config) &&
-	       BIO_number_read(SSL_get_rbio(ts->ssl)) == 0;
 }
 
 static enum tls_step fail_cut(struct tls_stream *ts)

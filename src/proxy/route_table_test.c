@@ -70,12 +70,39 @@ static void test_hosts(void **state)
 	config_free(config);
 }
 
+struct found {
+	const char *target;
+	const char *host; /* where it leads; NULL: nowhere */
+};
+
+static void check_lookups(const char *text, const struct found *rows, size_t count)
+{
+	struct config *config = load(text);
+	struct idp_table idps = { 0 };
+	struct route_table table;
+
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps, NULL, NULL);
+	for (size_t i = 0; i < count; i++) {
+		struct authority target;
+		struct route *route;
+
+		assert_int_equal(authority_parse_connect(str_from(rows[i].target), &target, NULL),
+				 0);
+		route = route_table_find(&table, &target);
+		if (!route != !rows[i].host)
+			fail_msg("%s", rows[i].target);
+		if (route && !str_equal(route->config->targets[0].host, str_from(rows[i].host)))
+			fail_msg("%s", rows[i].target);
+	}
+	route_table_done(&table);
+	idp_table_done(&idps);
+	config_free(config);
+}
+
 static void test_lookup(void **state)
 {
-	static const struct {
-		const char *target;
-		const char *host; /* where it leads; NULL: nowhere */
-	} rows[] = {
+	static const struct found rows[] = {
 		{ "exact.example.com:6379", "10.0.0.1" }, { "EXACT.Example.COM:6379", "10.0.0.1" },
 		{ "exact.example.com:22", NULL },         { "exact.example.com:63790", NULL },
 		{ "exact.example.com:637", NULL },        { "bare.example.com:1", "10.0.0.2" },
@@ -90,24 +117,131 @@ static void test_lookup(void **state)
 		{ "web.example.com:80", NULL },           { "example.com:6379", NULL },
 		{ "x.exact.example.com:6379", NULL },     { "exact.example.com.:6379", NULL },
 	};
-	struct config *config = load(routes_text);
+
+	check_lookups(routes_text, rows, ARRAY_LEN(rows));
+}
+
+static const char wildcards_text[] =
+	"routes:\n"
+	"- from: tcp+https://*.example.com:22\n" TO "10.0.0.1:1\n"
+	"- from: tcp+https://db-*.example.com:5432\n" TO "10.0.0.2:1\n"
+	"- from: tcp+https://*.example.com:5432\n" TO "10.0.0.3:1\n"
+	"- from: tcp+https://own.example.com:22\n" TO "10.0.0.4:1\n"
+	"- from: tcp+https://bare.example.com\n" TO "10.0.0.5:1\n"
+	"- from: tcp+https://*.any.EXAMPLE.org\n" TO "10.0.0.6:1\n"
+	"- from: tcp+https://proxy.example.com/deep.example.com:22\n" TO "10.0.0.7:1\n"
+	"- from: tcp+https://*:9\n" TO "10.0.0.8:1\n";
+
+/* A name of its own first, then file order; and a name hides wildcards for what it names, no more. */
+static void test_wildcards(void **state)
+{
+	static const struct found rows[] = {
+		{ "a.example.com:22", "10.0.0.1" },
+		{ "A.B.Example.COM:22", "10.0.0.1" },
+		{ ".example.com:22", "10.0.0.1" },
+		{ "example.com:22", NULL },
+		{ "a.example.com:23", NULL },
+		{ "a.example.com.:22", NULL },
+		{ "a.example.com.evil.org:22", NULL },
+		{ "db-1.example.com:5432", "10.0.0.2" },
+		{ "DB-1.example.com:5432", "10.0.0.2" },
+		{ "web.example.com:5432", "10.0.0.3" },
+		{ "own.example.com:22", "10.0.0.4" },
+		{ "own.example.com:5432", "10.0.0.3" },
+		{ "bare.example.com:22", "10.0.0.5" },
+		{ "bare.example.com:5432", "10.0.0.5" },
+		{ "deep.example.com:22", "10.0.0.7" },
+		{ "x.any.example.org:1", "10.0.0.6" },
+		{ "x.any.example.org:65535", "10.0.0.6" },
+		{ "any.example.org:1", NULL },
+		{ "anything:9", "10.0.0.8" },
+		{ "[2001:db8::1]:9", "10.0.0.8" },
+		{ "a.example.com:9", "10.0.0.8" },
+		{ "bare.example.com:9", "10.0.0.5" },
+	};
+
+	check_lookups(wildcards_text, rows, ARRAY_LEN(rows));
+}
+
+/* Without match_any_incoming_port a name without a port stands for none. */
+static void test_ports_must_be_named(void **state)
+{
+	static const struct found rows[] = {
+		{ "bare.example.com:22", "10.0.0.1" },   { "bare.example.com:7", NULL },
+		{ "own.example.com:22", "10.0.0.4" },    { "x.any.example.org:1", NULL },
+		{ "bare.example.com:5432", "10.0.0.3" },
+	};
+	struct buf text = BUF_INIT(4096);
+	char *whole;
+
+	(void)buf_printf(&text, "runtime_flags: {match_any_incoming_port: false}\n%s",
+			 wildcards_text);
+	whole = buf_take_string(&text);
+	check_lookups(whole, rows, ARRAY_LEN(rows));
+	mem_free(whole);
+}
+
+static void test_warns_of_what_is_never_matched(void **state)
+{
+	static const struct {
+		const char *flag;
+		size_t warnings;
+	} rows[] = { { "true", 0 }, { "false", 2 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct report report = { 0 };
+		struct buf text = BUF_INIT(4096);
+		struct idp_table idps = { 0 };
+		struct route_table table;
+		struct config *config;
+		char *whole;
+
+		(void)buf_printf(&text, "runtime_flags: {match_any_incoming_port: %s}\n%s",
+				 rows[i].flag, wildcards_text);
+		whole = buf_take_string(&text);
+		config = load(whole);
+		idp_table_init(&idps, config);
+		route_table_init(&table, config, &idps, NULL, &report);
+		assert_int_equal(report.warning_count, rows[i].warnings);
+		assert_int_equal(report.error_count, 0);
+		if (rows[i].warnings > 0)
+			assert_non_null(strstr(report.problems[0].text,
+					       "routes[4]: \"tcp+https://bare.example.com\" names "
+					       "no port and is never matched"));
+		route_table_done(&table);
+		idp_table_done(&idps);
+		config_free(config);
+		report_done(&report);
+		mem_free(whole);
+	}
+}
+
+/* Logins are delivered to hosts that are certainly ours: not to whatever matches "*". */
+static void test_hosts_of_wildcards(void **state)
+{
+	static const struct {
+		const char *host;
+		bool is_ours;
+		bool is_owned;
+	} rows[] = {
+		{ "a.example.com", true, true },     { "A.EXAMPLE.com", true, true },
+		{ "own.example.com", true, true },   { "bare.example.com", true, true },
+		{ "proxy.example.com", true, true }, { "x.any.example.org", true, true },
+		{ "evil.org", true, false },         { "example.com", true, false },
+	};
+	struct config *config = load(wildcards_text);
 	struct idp_table idps = { 0 };
 	struct route_table table;
 
 	idp_table_init(&idps, config);
 	route_table_init(&table, config, &idps, NULL, NULL);
-	assert_int_equal(table.count, 11);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct authority target;
-		struct route *route;
+		struct route_host host = { 0 };
 
-		assert_int_equal(authority_parse_connect(str_from(rows[i].target), &target, NULL),
-				 0);
-		route = route_table_find(&table, &target);
-		if (!route != !rows[i].host)
-			fail_msg("%s", rows[i].target);
-		if (route && !str_equal(route->config->targets[0].host, str_from(rows[i].host)))
-			fail_msg("%s", rows[i].target);
+		assert_int_equal(route_table_find_host(&table, str_from(rows[i].host), &host),
+				 rows[i].is_ours);
+		if (host.is_owned != rows[i].is_owned)
+			fail_msg("%s", rows[i].host);
 	}
 	route_table_done(&table);
 	idp_table_done(&idps);
@@ -199,8 +333,14 @@ static void test_empty(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup),     cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_long_names), cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_wildcards),
+		cmocka_unit_test(test_ports_must_be_named),
+		cmocka_unit_test(test_warns_of_what_is_never_matched),
+		cmocka_unit_test(test_hosts_of_wildcards),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_empty),
 	};
 

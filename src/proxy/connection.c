@@ -156,7 +156,8 @@ static void drive_handshake(struct connection *c)
 		return;
 	case STREAM_FAILED:
 		counter_add(&c->worker->counters.handshake_failures, 1);
-		fail(c, stream_error(c->stream), STREAM_CLOSE_RESET);
+		/* with a reset, the alert that says why might never be read */
+		fail(c, stream_error(c->stream), STREAM_CLOSE_NORMAL);
 		return;
 	default:
 		end_handshake(c);

@@ -1,18 +1,22 @@
 """Client certificates: who is asked for one, and what it is worth on which route."""
 
+import pathlib
+import re
 import ssl
 import subprocess
 
 import pytest
 
-from lib.client_certs import SERVER, ClientAuthority, as_setting, is_refused_in_handshake, now, open_with, seconds
-from lib.gateway import host, tcp_route
+from lib.client_certs import (
+    SERVER, ClientAuthority, Issued, as_setting, is_refused_in_handshake, now, open_with, seconds)
+from lib.gateway import Gateway, host, tcp_route
 from lib.login import obtain_token
 from lib.net import connect_bytes, request_bytes, tls_context
 from lib.process import eventually
 from lib.services import Upstream
 from lib.users import DEMO
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = [{"dns": r"laptop-\d+\.example"}, {"email": r".*@example\.com"}]
 DEFAULT = "policy_with_default_deny"
 POLICY = "policy"
@@ -237,6 +241,25 @@ def test_a_tunnel_ends_with_its_certificate(make_gateway, echo, pki):
     assert denied["client-certificate-problem"] == "expired"
 
 
+def test_revoked_while_a_tunnel_is_open(make_gateway, echo, pki, tmp_path):
+    """The list is a file that is replaced; exactly the tunnels of what is on it end."""
+    lists = tmp_path / "clients.crl"
+    lists.write_bytes(pki.root.revocation_list())
+    lost, kept = pki.root.issue("lost", "dns:laptop-2.example"), pki.shown["good"]
+    gateway = make_gateway(*routes_for(echo, pki), **pki.settings(crl=None, crl_file=str(lists)))
+    with open_with(gateway, "public", lost) as first, open_with(gateway, "public", kept) as second:
+        for tunnel in (first, second):
+            assert tunnel.ask(connect_bytes(f"{host('public')}:6379"), has_body=False).status == 200
+        replacement = tmp_path / "new.crl"
+        replacement.write_bytes(pki.root.revocation_list(lost))
+        replacement.rename(lists)
+        assert first.is_at_end()
+        second.send(b"still here")
+        assert second.read_exactly(10) == b"still here"
+    assert gateway.log.wait("http-request", end_reason="policy-denied")
+    assert ask(gateway, "public", lost).status == 495
+
+
 # ---- clients ----
 
 def test_pomerium_cli_shows_one(gateways, make_client, pki):
@@ -297,6 +320,41 @@ def test_resumed_sessions_lose_no_certificate(gateways, pki, version, shown, sta
     with gateway.open("public", context=Resuming(context, session)) as connection:
         assert connection.socket.session_reused == is_resumed
         assert connection.ask(connect_bytes(f"{host('public')}:6379"), has_body=False).status == status
+
+
+# ---- what we tell people ----
+
+def test_the_commands_of_the_guide(make_gateway, echo, tmp_path):
+    """Makes an authority, a certificate and a revocation list as docs/client-certificates.md says."""
+    text = (ROOT / "docs" / "client-certificates.md").read_text()
+    make, revoke, hash_key = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+    def shell(commands):
+        done = subprocess.run(["bash", "-ec", commands.replace("/etc/pomerium/", "")], cwd=tmp_path, timeout=60,
+                              capture_output=True, input=b"y\ny\n")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+
+    shell(make)
+    shell(revoke)
+    route = tcp_route("key", echo.port, policy=[{"allow": {"and": [
+        {"client_certificate": {"spki_hash": shell(hash_key)}}]}}])
+    shown = Issued(None, None, tmp_path / "laptop-7.pem", tmp_path / "laptop-7.key")
+    mtls = {"ca_file": str(tmp_path / "clients-ca.pem")}
+    assert ask(make_gateway(route, downstream_mtls=mtls), "key", shown).status == 200
+    mtls["crl_file"] = str(tmp_path / "clients.crl")
+    assert ask(make_gateway(route, downstream_mtls=mtls), "key", shown).status == 495
+
+
+def test_the_example(make_gateway, tmp_path, authority):
+    path = tmp_path / "mtls.yaml"
+    path.write_text((ROOT / "examples" / "mtls.yaml").read_text().replace("address: :443", "address: 127.0.0.1:0"))
+    path.chmod(0o600)
+    gateway = Gateway(path, None)
+    make_gateway.started.append(gateway)
+    with gateway.open("db") as connection:
+        response = connection.ask(connect_bytes("db.corp.example.com:5432"))
+        assert (response.status, response.header("x-pomerium-reason")) == (495, "client-certificate-required")
 
 
 # ---- settings ----

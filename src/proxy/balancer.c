@@ -30,6 +30,7 @@ struct choice {
 	const struct balancer *balancer;
 	const struct route_state *state;
 	const bool *tried;
+	bool is_again; /* some were tried already */
 	bool ignores_health;
 	uint64_t total; /* weights of those that may be */
 };
@@ -145,9 +146,11 @@ static void count_weights(struct choice *c)
 {
 	c->ignores_health = c->balancer->uses_health && is_panic(c);
 	c->total = 0;
-	for (size_t i = 0; i < c->balancer->count; i++)
+	for (size_t i = 0; i < c->balancer->count; i++) {
+		c->is_again |= c->tried && c->tried[i];
 		if (may_choose(c, i))
 			c->total += c->balancer->weights[i];
+	}
 }
 
 /* Whose arc is at that place of the circle of those that may be chosen, but for one. There is such a target. */
@@ -173,9 +176,16 @@ static uint64_t stride_of(uint64_t total)
 	return stride;
 }
 
+/*
+ * A second choice for the same client takes no turn: with two targets, one of them out of order, every client would begin with
+ * that one otherwise.
+ */
 static size_t next_in_turn(const struct choice *c, struct route_state *state)
 {
-	uint64_t turn = atomic_fetch_add_explicit(&state->next_target, 1, memory_order_relaxed);
+	uint64_t turn = c->is_again
+				? atomic_load_explicit(&state->next_target, memory_order_relaxed)
+				: atomic_fetch_add_explicit(&state->next_target, 1,
+							    memory_order_relaxed);
 
 	return target_at(c, turn % c->total * stride_of(c->total) % c->total, SIZE_MAX);
 }

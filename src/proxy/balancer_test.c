@@ -344,6 +344,28 @@ static void test_each_is_tried_once(void **state)
 	}
 }
 
+/* Two targets, one out of order: every other client begins with it, not every one. */
+static void test_second_choice_takes_no_turn(void **state)
+{
+	struct bed bed;
+	size_t index = 0;
+	size_t firsts[2] = { 0 };
+
+	bed_open(&bed, CONFIG_BALANCING_ROUND_ROBIN, NULL, 2);
+	for (size_t i = 0; i < 10; i++) {
+		bool tried[2] = { false };
+
+		assert_true(choose(&bed, 0, tried, &index));
+		firsts[index]++;
+		tried[0] = index == 0;
+		if (index == 0)
+			assert_true(choose(&bed, 0, tried, &index));
+		assert_int_equal(index, 1);
+	}
+	assert_int_equal(firsts[0], 5);
+	bed_close(&bed);
+}
+
 /* The same target several times, and as many as a table has places for, and more. */
 static void test_odd_lists(void **state)
 {
@@ -382,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_hashing_around_one_that_is_down),
 		cmocka_unit_test(test_down_is_left_out_until_panic),
 		cmocka_unit_test(test_each_is_tried_once),
+		cmocka_unit_test(test_second_choice_takes_no_turn),
 		cmocka_unit_test(test_odd_lists),
 	};
 

@@ -121,12 +121,17 @@ char *str_copy(struct str s)
 	return mem_copy(s.at, s.len);
 }
 
+void str_lower(struct str s, char *to)
+{
+	for (size_t i = 0; i < s.len; i++)
+		to[i] = (char)lower(s.at[i]);
+}
+
 char *str_copy_lower(struct str s)
 {
 	char *copy = str_copy(s);
 
-	for (size_t i = 0; i < s.len; i++)
-		copy[i] = (char)lower(copy[i]);
+	str_lower(s, copy);
 	return copy;
 }
 

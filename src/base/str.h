@@ -76,6 +76,9 @@ char *str_copy(struct str s) MUST_CHECK;
 /* A NUL-terminated copy with ASCII letters in lower case; release with mem_free(). */
 char *str_copy_lower(struct str s) MUST_CHECK;
 
+/* ASCII letters in lower case, to s.len bytes at to; not NUL-terminated. */
+void str_lower(struct str s, char *to);
+
 /* Decimal digits only, no sign, no blanks, no overflow, no empty text; leading zeros are accepted.
  */
 bool str_to_uint64(struct str s, uint64_t *ret_value);

@@ -106,7 +106,10 @@ static void test_copies(void **state)
 	char *copy = str_copy(str_first(STR("abcdef"), 3));
 	char *lower = str_copy_lower(STR("AbC\xc4-Z"));
 	char *empty = str_copy(none);
+	char part[4] = "wxyz";
 
+	str_lower(str_first(STR("ABCD"), 3), part);
+	assert_memory_equal(part, "abcz", sizeof(part));
 	assert_string_equal(copy, "abc");
 	assert_string_equal(lower, "abc\xc4-z");
 	assert_string_equal(empty, "");

@@ -14,13 +14,19 @@ static void read_access(struct reader *r, const struct config_access *access,
 {
 	size_t max = LEGACY_RULES_MAX + policy_rules_max(access->policy);
 
-	r->rules = arena_alloc_array(&r->policy->arena, max, sizeof(*r->rules));
+	_cleanup_(mem_freep) struct rule *rules = mem_alloc_array(max, sizeof(*rules));
+
+	r->rules = rules;
 	legacy_rules_make(r, access);
 	if (access->policy && access->policy->kind != YAML_NULL)
 		policy_rules_read(r, access->policy);
 	if (certificates == POLICY_CERTIFICATE_REQUIRED)
 		certificate_rule_make(r);
-	r->policy->rules = r->rules;
+	struct rule *kept = arena_alloc_array(&r->policy->arena, r->rule_count, sizeof(*kept));
+
+	if (r->rule_count)
+		memcpy(kept, rules, r->rule_count * sizeof(*kept));
+	r->policy->rules = kept;
 	r->policy->count = r->rule_count;
 }
 

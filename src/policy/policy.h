@@ -120,7 +120,7 @@ struct policy_input {
 	const void *who;
 
 	struct str method;
-	struct str host; /* the authority asked for */
+	struct str host; /* the authority asked for, in any case */
 	struct str path; /* decoded, without query; empty for tunnels */
 	bool is_cors_preflight;
 	struct addr ip;

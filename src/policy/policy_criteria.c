@@ -8,7 +8,10 @@
 
 #include "base/compiler.h"
 #include "base/distance.h"
+#include "base/url.h"
 #include "policy/policy_parts.h"
+
+#define AUTHORITY_MAX (HOST_NAME_MAX_LEN + sizeof("[]:65535"))
 
 enum criterion_status { CRITERION_ANY, CRITERION_IDENTITY, CRITERION_REFUSED };
 
@@ -29,6 +32,11 @@ struct criterion {
 static void read_text(struct reader *r, const struct yaml_pair *pair, struct member *ret)
 {
 	matcher_read(r, pair->value, MATCH_KIND_TEXT, &ret->matcher);
+}
+
+static void read_host(struct reader *r, const struct yaml_pair *pair, struct member *ret)
+{
+	matcher_read(r, pair->value, MATCH_KIND_HOST, &ret->matcher);
 }
 
 static void read_texts(struct reader *r, const struct yaml_pair *pair, struct member *ret)
@@ -161,9 +169,14 @@ static bool holds_path(const struct member *m, const struct policy_input *input)
 	return match_text(&m->matcher, input->path);
 }
 
+/* Clients write names as they like: a rule must not depend on it. What is longer has no route. */
 static bool holds_host(const struct member *m, const struct policy_input *input)
 {
-	return match_text(&m->matcher, input->host);
+	char lower[AUTHORITY_MAX];
+	struct str host = str_first(input->host, sizeof(lower));
+
+	str_lower(host, lower);
+	return match_text(&m->matcher, str_of(lower, host.len));
 }
 
 static bool holds_cors(const struct member *m, const struct policy_input *input)
@@ -246,7 +259,7 @@ static const struct criterion criteria[] = {
 	IDENTITY("claim", CLAIM, holds_claim, read_claim, NULL),
 	CRITERION("http_method", HTTP_METHOD, holds_method, read_text, NULL),
 	CRITERION("http_path", HTTP_PATH, holds_path, read_text, NULL),
-	CRITERION("http_host", HTTP_HOST, holds_host, read_text, NULL),
+	CRITERION("http_host", HTTP_HOST, holds_host, read_host, NULL),
 	{ "cors_preflight", CRITERION_ANY, REASON_CORS_REQUEST, REASON_NON_CORS_REQUEST, holds_cors,
 	  NULL, NULL },
 	CRITERION("source_ip", SOURCE_IP, holds_ip, read_ip, NULL),

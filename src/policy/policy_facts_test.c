@@ -152,7 +152,11 @@ static void test_texts(void **state)
 		{ "http_host: db.example.com:5432", true },
 		{ "http_host: {ends_with: ':5432'}", true },
 		{ "http_host: {not: db.example.com:5432}", false },
-		{ "http_host: DB.example.com:5432", false },
+		{ "http_host: DB.example.com:5432", true },
+		{ "http_host: {in: [Z, A, DB.EXAMPLE.com:5432]}", true },
+		{ "http_host: {starts_with: dB.eX}", true },
+		{ "http_host: {not: dB.eXample.com:5432}", false },
+		{ "http_host: db.example.com", false },
 		{ "http_method: CONNECT", true },
 		{ "http_path: ''", true },
 		{ "http_path: {not: ''}", false },
@@ -174,7 +178,7 @@ static void test_texts(void **state)
 		.user_id = STR("u1"),
 		.email = STR("a@b"),
 		.method = STR("CONNECT"),
-		.host = STR("db.example.com:5432"),
+		.host = STR("db.EXAMPLE.com:5432"),
 	};
 
 	check(cases, ARRAY_LEN(cases), &input);

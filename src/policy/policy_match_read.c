@@ -142,17 +142,30 @@ struct vocabulary {
 	size_t count;
 	const char *names;
 	bool is_texts; /* the facts are texts: other values equal none of them */
+	bool is_host;  /* texts are compared in lower case */
 };
 
 static const struct vocabulary vocabularies[] = {
 	[MATCH_KIND_TEXT] = { text_operators, ARRAY_LEN(text_operators),
-			      "is, not, in, not_in, starts_with, ends_with, contains", true },
+			      "is, not, in, not_in, starts_with, ends_with, contains", true,
+			      false },
+	[MATCH_KIND_HOST] = { text_operators, ARRAY_LEN(text_operators),
+			      "is, not, in, not_in, starts_with, ends_with, contains", true, true },
 	[MATCH_KIND_ANY_TEXT] = { text_operators, ARRAY_LEN(text_operators) - 1,
-				  "is, not, in, starts_with, ends_with, contains", true },
-	[MATCH_KIND_LIST] = { list_operators, ARRAY_LEN(list_operators), "has, is, exclude", true },
+				  "is, not, in, starts_with, ends_with, contains", true, false },
+	[MATCH_KIND_LIST] = { list_operators, ARRAY_LEN(list_operators), "has, is, exclude", true,
+			      false },
 	[MATCH_KIND_VALUES] = { list_operators, ARRAY_LEN(list_operators), "has, is, exclude",
-				false },
+				false, false },
 };
+
+static struct str copy_lower(struct arena *arena, struct str text)
+{
+	char *copy = arena_alloc(arena, text.len);
+
+	str_lower(text, copy);
+	return str_of(copy, text.len);
+}
 
 static void warn_of_vain_operand(struct reader *r, const struct vocabulary *v,
 				 const struct yaml_node *node)
@@ -177,11 +190,21 @@ static void warn_of_vain_operand(struct reader *r, const struct vocabulary *v,
 	}
 }
 
+static bool read_scalar(struct reader *r, const struct vocabulary *v, const struct yaml_node *node,
+			struct policy_value *ret)
+{
+	if (!value_read(r, node, ret))
+		return false;
+	if (v->is_host)
+		ret->text = copy_lower(&r->policy->arena, ret->text);
+	return true;
+}
+
 /* Appends to values what can be equal to something. */
 static size_t read_value(struct reader *r, const struct vocabulary *v, const struct yaml_node *node,
 			 struct policy_value *values, size_t count)
 {
-	bool is_value = value_read(r, node, &values[count]);
+	bool is_value = read_scalar(r, v, node, &values[count]);
 
 	if (!is_value || (v->is_texts && values[count].kind != POLICY_VALUE_TEXT))
 		warn_of_vain_operand(r, v, node);
@@ -222,7 +245,7 @@ static void read_operand(struct reader *r, const struct vocabulary *v,
 
 	if (row->operand == OPERAND_VALUE)
 		count = read_value(r, v, node, value, 0);
-	else if (value_read(r, node, value) && value->kind == POLICY_VALUE_TEXT)
+	else if (read_scalar(r, v, node, value) && value->kind == POLICY_VALUE_TEXT)
 		count = 1;
 	else
 		reader_error(r, node->at, "a text is needed here");

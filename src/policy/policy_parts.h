@@ -237,6 +237,7 @@ bool value_read(struct reader *r, const struct yaml_node *node, struct policy_va
 
 enum match_kind {
 	MATCH_KIND_TEXT,     /* a string matcher (policy-language.md 5.1) */
+	MATCH_KIND_HOST,     /* the same for a fact in lower case */
 	MATCH_KIND_ANY_TEXT, /* the same for match_any_text() */
 	MATCH_KIND_LIST,     /* a string-list matcher (5.2) of texts */
 	MATCH_KIND_VALUES,   /* the same of values of any type */

@@ -201,7 +201,7 @@ static const struct setting runtime_flags[] = {
 	KNOWN("envoy_resource_manager", BOOL, LATER, "true", "overload protection"),
 	KNOWN("grpc_databroker_keepalive", BOOL, LATER, "true", "session store"),
 	READ("match_any_incoming_port", BOOL, struct flag_options, match_any_incoming_port, "true",
-	     "a from without port stands for all ports; false: for port 443"),
+	     "a from without port stands for all ports; false: for none, and is never matched"),
 	KNOWN("mcp", BOOL, LATER, "true", "MCP"),
 	KNOWN("mcp_dynamic_client_registration", BOOL, LATER, "false", "MCP"),
 	READ("pomerium_jwt_endpoint", BOOL, struct flag_options, pomerium_jwt_endpoint, "false",

@@ -1,13 +1,16 @@
 /*
  * fuzz_config.c - configuration text loads, or is refused with a reason
  *
- * Read as YAML and as JSON. Properties: exactly the refused have an error, its place is inside the text, and what
+ * Read as YAML and as JSON, and as the values of variables. Properties: exactly the refused have an error, its place is inside the text, and what
  * was accepted keeps the promises of config.h.
  */
 
 #include <assert.h>
 
+#include "base/codec.h"
+#include "base/mem.h"
 #include "config/config.h"
+#include "config/yaml.h"
 #include "tests/fuzz/fuzz.h"
 
 /* On some syntax errors the YAML library forgets a small buffer; that is not what is looked for here. */
@@ -16,6 +19,25 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libfyaml\n";
+}
+
+static void check_upstream(const struct config_route *route)
+{
+	const struct config_upstream *upstream = &route->upstream;
+
+	assert(upstream->panic_percent <= 100 && upstream->check_count <= CONFIG_CHECKS_MAX);
+	for (size_t i = 0; i < upstream->check_count; i++) {
+		const struct config_health_check *check = &upstream->checks[i];
+
+		assert(check->timeout_ms > 0 && check->interval_ms > 0);
+		assert(check->healthy_threshold > 0 && check->unhealthy_threshold > 0);
+	}
+	assert((upstream->tls.client_certificate_pem.len > 0) ==
+	       (upstream->tls.client_key_pem.len > 0));
+	assert(route->lifetime.max_tunnels > 0);
+	assert(!route->access.policy || route->access.policy->kind != YAML_SCALAR);
+	assert(!route->access.allowed_idp_claims ||
+	       route->access.allowed_idp_claims->kind == YAML_MAPPING);
 }
 
 static void check_routes(const struct config *config)
@@ -40,6 +62,7 @@ static void check_routes(const struct config *config)
 		for (size_t n = 0; n < route->idp.issuer_count; n++)
 			assert(route->idp.issuers[n]->issuer.len > 0);
 		assert((route->idp.client_id.len > 0) == (route->idp.client_secret.len > 0));
+		check_upstream(route);
 	}
 }
 
@@ -84,9 +107,47 @@ static void check(struct str text, const char *name)
 	report_done(&report);
 }
 
+static char *variable(const char *name, struct str value)
+{
+	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+
+	(void)buf_printf(&text, "%s=", name);
+	(void)buf_append_str(&text, value);
+	return buf_take_string(&text);
+}
+
+/* One after the other, so that one that is refused does not hide the others. */
+static void check_variables(struct str text)
+{
+	static const char *const names[] = {
+		"ADDRESS", "RUNTIME_FLAGS",   "IDENTITY_PROVIDERS", "JWT_CLAIMS_HEADERS",
+		"HEADERS", "DOWNSTREAM_MTLS", "ACCESS_LOG_FIELDS",  "COOKIE_EXPIRE",
+		"ROUTES"
+	};
+	struct buf routes = BUF_INIT(CONFIG_FILE_MAX);
+
+	(void)base64_encode(&routes, BASE64_STANDARD, text.at, text.len);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		bool is_last = i + 1 == ARRAY_LEN(names);
+		char *one = variable(names[i], is_last ? buf_view(&routes) : text);
+		const char *const variables[] = { one, NULL };
+		struct report report = { 0 };
+		struct config *config = config_read(
+			&(struct config_source){ .environment = variables }, &report);
+
+		if (config && !report.error_count)
+			check_routes(config);
+		config_free(config);
+		report_done(&report);
+		mem_free(one);
+	}
+	buf_done(&routes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check(str_of(data, size), "fuzz.yaml");
 	check(str_of(data, size), "fuzz.json");
+	check_variables(str_of(data, size));
 	return 0;
 }

@@ -30,6 +30,7 @@ static void test_matches_the_whole_text(void **state)
 		{ "ADA", "ada", false },
 		{ "^ada$", "ada", true },
 		{ "^ada$", "ada\n", false },
+		{ "a$\n", "a\n", false },
 		{ "a.c", "a\nc", false },
 		{ "(?s)a.c", "a\nc", true },
 		{ "(?s:a.)c", "a\nc", true },
@@ -150,6 +151,20 @@ static void test_gives_up_where_matching_explodes(void **state)
 	}
 }
 
+/* It would match, after a million steps; the smaller one does after some thousand. */
+static void test_too_many_steps_are_no_match(void **state)
+{
+	static const char small[] = "aaaaaaaaaa";
+	static const char large[] = "aaaaaaaaaaaaaaaaaaaa";
+	_cleanup_(pattern_freep) struct pattern *few = NULL;
+	_cleanup_(pattern_freep) struct pattern *many = NULL;
+
+	assert_int_equal(pattern_new(STR("(?:a?){10}a{10}"), &few, NULL), 0);
+	assert_int_equal(pattern_new(STR("(?:a?){20}a{20}"), &many, NULL), 0);
+	assert_true(pattern_matches(few, STR(small)));
+	assert_false(pattern_matches(many, STR(large)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_says_what_is_wrong_and_where),
 		cmocka_unit_test(test_is_bounded),
 		cmocka_unit_test(test_gives_up_where_matching_explodes),
+		cmocka_unit_test(test_too_many_steps_are_no_match),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

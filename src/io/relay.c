@@ -381,6 +381,11 @@ struct relay *relay_start(struct loop *loop, struct relay_options *options)
 	return r;
 }
 
+void relay_counts(const struct relay *r, struct relay_result *ret)
+{
+	fill_result(r, ret);
+}
+
 void relay_close(struct relay *r, enum stream_close how, struct relay_result *ret_counts)
 {
 	if (!r)

@@ -59,5 +59,8 @@ struct relay_options {
 
 struct relay *relay_start(struct loop *loop, struct relay_options *options);
 
+/* The byte counts so far. */
+void relay_counts(const struct relay *r, struct relay_result *ret);
+
 /* Ends it now: both peers see how. on_done will not run. Returns the byte counts so far. NULL is ignored. */
 void relay_close(struct relay *r, enum stream_close how, struct relay_result *ret_counts);

@@ -24,6 +24,8 @@ struct admission_count {
 struct admission {
 	struct admission_count connections; /* of clients, tunnels as well */
 	struct admission_count handshakes;
+	atomic_uint_fast64_t
+		tunnels; /* open ones, and those that are being connected; see upstream_hold.h */
 };
 
 /* False: there are limit already. */

@@ -59,9 +59,7 @@ struct control {
 	size_t worker_count;
 	struct addr address; /* where the workers listen */
 	int64_t started_unix;
-	atomic_uint_fast64_t
-		tunnels;            /* any thread: open ones, and those that are being connected */
-	struct admission admission; /* any thread */
+	struct admission admission;        /* any thread */
 	atomic_uint_fast64_t store_errors; /* any thread: how often the store went away */
 	struct reload *reload;             /* the server's */
 	struct reload_state reloads;

@@ -52,7 +52,7 @@ static enum refusal refusal_for(enum err_kind kind)
 }
 
 /* The client learns a word; the operator the whole sentence. */
-static void log_failure(const struct exchange *x, const char *message, const char *error)
+static void log_failure(const struct exchange *x, const struct err *e)
 {
 	struct log_line line;
 
@@ -60,8 +60,8 @@ static void log_failure(const struct exchange *x, const char *message, const cha
 	log_cstr(&line, "request-id", x->request_id);
 	log_cstr(&line, "route-id", x->route->id);
 	log_str(&line, "authority", x->facts.authority);
-	log_cstr(&line, "error", error);
-	log_end(&line, message);
+	log_cstr(&line, "error", e->text);
+	log_end(&line, "upstream not reachable");
 }
 
 /* ---- one attempt ---- */
@@ -190,7 +190,7 @@ static void on_connected(void *arg, struct upstream_connected *connected, const 
 		exchange_resume(x, STEP_NEXT);
 		return;
 	}
-	log_failure(x, "upstream not reachable", e->text);
+	log_failure(x, e);
 	d->refusal = refusal_for(e->kind);
 	step = try_next(d);
 	if (step != STEP_WAIT)
@@ -210,11 +210,8 @@ static enum step refuse(struct exchange *x, enum upstream_admission admission)
 	case UPSTREAM_ADMITTED:
 		break;
 	case UPSTREAM_TOO_MANY_TUNNELS:
-		log_failure(x, "no more tunnels", "max_tunnels are open");
 		return respond_refusal(x, REFUSAL_OVERLOADED);
 	case UPSTREAM_TOO_MANY_CONNECTIONS:
-		log_failure(x, "no more connections to the upstream",
-			    "circuit_breaker_thresholds of the route are reached");
 		return respond_refusal(x, REFUSAL_UPSTREAM_LIMIT);
 	}
 	return respond_refusal(x, REFUSAL_INTERNAL);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "io/relay.h"
 #include "io/stream.h"
 #include "proxy/control.h"
 #include "proxy/exchange.h"
@@ -15,7 +16,7 @@
 
 static atomic_uint_fast64_t *gateway_tunnels(const struct exchange *x)
 {
-	return &x->worker->shared.control->tunnels;
+	return &x->worker->shared.control->admission.tunnels;
 }
 
 static void add_one(atomic_uint_fast64_t *count)
@@ -135,6 +136,28 @@ static void leave_state(const struct upstream_hold *hold)
 	drop_one(&hold->state->admitted);
 }
 
+/* received, sent: all there ever were of this tunnel. */
+static void count_bytes(struct upstream_hold *hold, uint64_t received, uint64_t sent)
+{
+	(void)atomic_fetch_add_explicit(&hold->state->bytes_received,
+					received - hold->counted_received, memory_order_relaxed);
+	(void)atomic_fetch_add_explicit(&hold->state->bytes_sent, sent - hold->counted_sent,
+					memory_order_relaxed);
+	hold->counted_received = received;
+	hold->counted_sent = sent;
+}
+
+void upstream_count_bytes(struct exchange *x)
+{
+	struct relay_result counts;
+
+	if (!x->relay || !x->upstream.state)
+		return;
+	relay_counts(x->relay, &counts);
+	count_bytes(&x->upstream, x->outcome.bytes_received + counts.bytes_from_a,
+		    x->outcome.bytes_sent + counts.bytes_from_b);
+}
+
 void upstream_release(struct exchange *x)
 {
 	struct upstream_hold *hold = &x->upstream;
@@ -145,12 +168,8 @@ void upstream_release(struct exchange *x)
 		return;
 	leave_state(hold);
 	drop_one(gateway_tunnels(x));
-	if (!hold->is_pending) {
-		(void)atomic_fetch_add_explicit(&hold->state->bytes_received,
-						x->outcome.bytes_received, memory_order_relaxed);
-		(void)atomic_fetch_add_explicit(&hold->state->bytes_sent, x->outcome.bytes_sent,
-						memory_order_relaxed);
-	}
+	if (!hold->is_pending)
+		count_bytes(hold, x->outcome.bytes_received, x->outcome.bytes_sent);
 	hold->has_target = false;
 	route_state_unref(TAKE(hold->state));
 }

@@ -27,10 +27,12 @@ struct upstream_hold {
 	struct route_state *state; /* referenced while there is a place; NULL: none */
 	size_t target;             /* index among the targets of the exchange's route */
 	bool has_target;
-	bool is_pending;       /* not connected yet */
-	struct stream *stream; /* connected; until the relay takes it */
-	struct addr address;   /* of who answered; unset for unix sockets */
-	struct buf early;      /* what a proxy behind us sent after its 200 */
+	bool is_pending;           /* not connected yet */
+	struct stream *stream;     /* connected; until the relay takes it */
+	struct addr address;       /* of who answered; unset for unix sockets */
+	struct buf early;          /* what a proxy behind us sent after its 200 */
+	uint64_t counted_received; /* of the tunnel's bytes, those that are in the state's count */
+	uint64_t counted_sent;
 };
 
 enum upstream_admission {
@@ -47,6 +49,9 @@ void upstream_hold_target(struct exchange *x, size_t target);
 
 /* It is connected: a tunnel opens. */
 void upstream_hold_opened(struct exchange *x);
+
+/* Adds what an open tunnel has carried since the last time to the counts of its route. */
+void upstream_count_bytes(struct exchange *x);
 
 /* Gives everything back: the connection, the place; adds the bytes of the outcome to those of the route. Idempotent. */
 void upstream_release(struct exchange *x);

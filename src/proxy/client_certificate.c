@@ -145,17 +145,17 @@ static struct client_ca *ca_of(const struct exchange *x)
 	return x->route ? x->route->client_ca : NULL;
 }
 
-void client_certificate_facts(const struct exchange *x, struct policy_certificate *ret,
+void client_certificate_judge(struct client_ca *ca, const struct peer_certificate *certificate,
+			      int64_t now_unix, struct policy_certificate *ret,
 			      int64_t *ret_until_unix)
 {
 	const struct peer_certificate_facts *facts;
-	struct client_ca *ca = ca_of(x);
 
 	*ret_until_unix = INT64_MAX;
 	*ret = (struct policy_certificate){ .is_checked = ca != NULL };
-	if (!x->certificate)
+	if (!certificate)
 		return;
-	facts = peer_certificate_facts(x->certificate);
+	facts = peer_certificate_facts(certificate);
 	ret->is_presented = true;
 	ret->fingerprint = facts->fingerprint;
 	ret->spki_hash = facts->spki_hash;
@@ -163,8 +163,14 @@ void client_certificate_facts(const struct exchange *x, struct policy_certificat
 	ret->dns_names = list_of(&facts->names[PEER_NAME_DNS]);
 	ret->uris = list_of(&facts->names[PEER_NAME_URI]);
 	if (ca)
-		ret->is_valid = client_ca_verify(ca, x->certificate, clock_now_unix(),
-						 ret_until_unix) == CLIENT_CERTIFICATE_VALID;
+		ret->is_valid = client_ca_verify(ca, certificate, now_unix, ret_until_unix) ==
+				CLIENT_CERTIFICATE_VALID;
+}
+
+void client_certificate_facts(const struct exchange *x, struct policy_certificate *ret,
+			      int64_t *ret_until_unix)
+{
+	client_certificate_judge(ca_of(x), x->certificate, clock_now_unix(), ret, ret_until_unix);
 }
 
 int64_t client_certificate_until(const struct exchange *x)

@@ -35,6 +35,11 @@ struct client_ca *client_cas_of_route(const struct client_cas *cas,
 /* Whether every route gets the rule that refuses bad certificates (policy-language.md 9, "Default rule"). */
 enum policy_certificate_rule client_certificate_rule(const struct config *config);
 
+/* What policies may know of a certificate (NULL: none was shown), judged by a CA (NULL: none applies). Borrowed. */
+void client_certificate_judge(struct client_ca *ca, const struct peer_certificate *certificate,
+			      int64_t now_unix, struct policy_certificate *ret,
+			      int64_t *ret_until_unix);
+
 /*
  * What policies may know of the client's certificate, judged as of now by the CA of x->route. *ret_until_unix: the first
  * moment at which time may change that; INT64_MAX if never. For open tunnels, too. Borrowed from x.

@@ -2,22 +2,25 @@
  * pomerium explain: who may reach what, and why; from the configuration alone.
  *
  * The facts are those given. A user of local_users brings id, name and groups along, where nothing else is said of the
- * groups. Where a client CA applies, a good certificate is taken for granted.
+ * groups.
  */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "policy/time_parse.h"
+#include "proxy/client_certificate.h"
 #include "proxy/command_load.h"
 #include "proxy/commands.h"
 #include "proxy/explain.h"
 
-#define EXIT_DENIED      4
-#define EXIT_NO_ROUTE    5
-#define FACTS_CLAIMS_MAX (FLAG_VALUES_MAX + 3) /* and those that follow from the user */
+#define EXIT_DENIED          4
+#define EXIT_NO_ROUTE        5
+#define CERTIFICATE_FILE_MAX (1u << 20)
+#define FACTS_CLAIMS_MAX     (FLAG_VALUES_MAX + 3) /* and those that follow from the user */
 
 struct explain_flags {
 	const char *config;
@@ -26,6 +29,7 @@ struct explain_flags {
 	const char *claims[FLAG_VALUES_MAX + 1];
 	const char *source_ip;
 	const char *at;
+	const char *client_cert;
 	const char *json;
 	const char *help;
 };
@@ -33,6 +37,7 @@ struct explain_flags {
 /* A claim may be given several times: each is one of its values. */
 struct facts {
 	struct policy_input input;
+	struct peer_certificate *certificate; /* NULL: none */
 	struct str groups[FLAG_VALUES_MAX];
 	struct config_pair claims[FACTS_CLAIMS_MAX];
 	size_t claim_count;
@@ -131,6 +136,17 @@ static int read_circumstances(struct facts *facts, const struct explain_flags *f
 	return 0;
 }
 
+static int read_certificate(const char *path, struct peer_certificate **ret, struct err *e)
+{
+	struct buf pem = BUF_INIT(CERTIFICATE_FILE_MAX);
+	int result = file_read(path, &pem, e);
+
+	if (result == 0 && peer_certificate_parse(buf_view(&pem), ret, e) < 0)
+		result = err_wrap(e, "%s", path);
+	buf_done_secret(&pem); /* the key may be in the same file */
+	return result;
+}
+
 /* "host:port", "tcp+https://host:port" or "tcp+https://gateway/host:port": as pomerium-cli takes it. */
 static struct str destination_of(struct str text)
 {
@@ -153,18 +169,18 @@ static int explain(const struct snapshot *snapshot, struct facts *facts,
 		.destination = destination->text,
 		.route = route,
 		.input = &facts->input,
+		.certificate = facts->certificate,
 	};
+	int64_t now = facts->input.now_unix;
 
 	if (!route)
 		return command_fail(EXIT_NO_ROUTE, "no route is called %.*s",
 				    STR_FMT(destination->text));
 	facts->input.host = destination->text;
-	e.takes_certificate = route->client_ca != NULL;
-	facts->input.certificate = (struct policy_certificate){
-		.is_checked = e.takes_certificate,
-		.is_presented = e.takes_certificate,
-		.is_valid = e.takes_certificate,
-	};
+	client_certificate_judge(route->client_ca, facts->certificate, now,
+				 &facts->input.certificate, &e.until_unix);
+	int64_t next = policy_next_change(route->policy, now);
+	e.until_unix = next < e.until_unix ? next : e.until_unix;
 	policy_eval(route->policy, &facts->input, &e.decision);
 	if (is_json)
 		explanation_print_json(&e);
@@ -173,10 +189,29 @@ static int explain(const struct snapshot *snapshot, struct facts *facts,
 	return e.decision.outcome == POLICY_ALLOW ? 0 : EXIT_DENIED;
 }
 
+static int explain_with(const struct explain_flags *flags, struct facts *facts,
+			const struct authority *destination)
+{
+	struct report report = { 0 };
+	struct snapshot *snapshot = command_load(flags->config, &report);
+	int status = 1;
+
+	if (snapshot) {
+		read_groups(facts, flags);
+		if (flags->user)
+			read_user(facts, flags, snapshot);
+		status = explain(snapshot, facts, destination, flags->json != NULL);
+	} else {
+		command_show_problems(&report);
+	}
+	snapshot_unref(snapshot);
+	report_done(&report);
+	return status;
+}
+
 static int run(const struct explain_flags *flags, const char *word)
 {
 	_cleanup_(mem_freep) struct facts *facts = mem_alloc(sizeof(*facts));
-	struct report report = { 0 };
 	struct authority destination;
 	struct err e = { 0 };
 
@@ -185,18 +220,10 @@ static int run(const struct explain_flags *flags, const char *word)
 				    e.text);
 	if (read_circumstances(facts, flags) < 0 || read_claims(facts, flags) < 0)
 		return EXIT_USAGE;
-	struct snapshot *snapshot = command_load(flags->config, &report);
-	int status = 1;
-	if (snapshot) {
-		read_groups(facts, flags);
-		if (flags->user)
-			read_user(facts, flags, snapshot);
-		status = explain(snapshot, facts, &destination, flags->json != NULL);
-	} else {
-		command_show_problems(&report);
-	}
-	snapshot_unref(snapshot);
-	report_done(&report);
+	if (flags->client_cert && read_certificate(flags->client_cert, &facts->certificate, &e) < 0)
+		return command_fail(1, "%s", e.text);
+	int status = explain_with(flags, facts, &destination);
+	peer_certificate_unref(facts->certificate);
 	return status;
 }
 
@@ -210,6 +237,8 @@ int command_explain(int argc, char **argv)
 		{ "claim", "NAME=VALUE...", "a claim of the user; may be repeated", values.claims },
 		{ "source-ip", "IP", "where the user comes from", &values.source_ip },
 		{ "at", "TIME", "2026-01-31T16:20:00Z; by default now", &values.at },
+		{ "client-cert", "FILE", "the client's certificate, as PEM file",
+		  &values.client_cert },
 		{ "json", NULL, "for programs", &values.json },
 		{ "help", NULL, "print this", &values.help },
 	};

@@ -77,6 +77,20 @@ static void print_user(const struct policy_input *input)
 	(void)printf("\n");
 }
 
+static void print_certificate(const struct explanation *e)
+{
+	const struct policy_certificate *c = &e->input->certificate;
+
+	if (e->certificate)
+		(void)printf("certificate  %.*s%s\n",
+			     STR_FMT(peer_certificate_facts(e->certificate)->subject),
+			     !c->is_checked ? ""
+			     : c->is_valid  ? ", valid"
+					    : ", not valid");
+	else if (c->is_checked)
+		(void)printf("certificate  none is shown\n");
+}
+
 static void print_facts(const struct explanation *e)
 {
 	const struct config_route *route = e->route->config;
@@ -96,14 +110,12 @@ static void print_facts(const struct explanation *e)
 	}
 	clock_format_rfc3339(e->input->now_unix, time);
 	(void)printf("time         %s\n", time);
-	if (e->takes_certificate)
-		(void)printf("certificate  a good one is taken for granted\n");
+	print_certificate(e);
 }
 
 static void print_decision(const struct explanation *e)
 {
 	const struct decision *d = &e->decision;
-	int64_t next = policy_next_change(e->route->policy, e->input->now_unix);
 	char time[CLOCK_RFC3339_MAX];
 
 	switch (d->outcome) {
@@ -120,10 +132,10 @@ static void print_decision(const struct explanation *e)
 			(void)printf("decision     denied: nothing allows it\n");
 		break;
 	}
-	if (next == INT64_MAX)
+	if (e->until_unix == INT64_MAX)
 		return;
-	clock_format_rfc3339(next, time);
-	(void)printf("until        %s at least: rules look at the clock\n", time);
+	clock_format_rfc3339(e->until_unix, time);
+	(void)printf("until        %s at least, as far as time goes\n", time);
 }
 
 void explanation_print(const struct explanation *e)
@@ -207,18 +219,15 @@ void explanation_print_json(const struct explanation *e)
 {
 	struct buf out = BUF_INIT(JSON_MAX);
 	struct json_writer w = { .out = &out };
-	int64_t next = policy_next_change(e->route->policy, e->input->now_unix);
 
 	json_object_begin(&w);
 	write_text(&w, "destination", e->destination);
 	write_route(&w, e->route->config);
 	write_decision(&w, &e->decision);
-	if (next != INT64_MAX) {
+	if (e->until_unix != INT64_MAX) {
 		json_key(&w, STR("valid_until"));
-		json_int(&w, next);
+		json_int(&w, e->until_unix);
 	}
-	json_key(&w, STR("takes_certificate"));
-	json_bool(&w, e->takes_certificate);
 	json_key(&w, STR("steps"));
 	json_array_begin(&w);
 	policy_explain(e->route->policy, e->input, write_step, &w);

@@ -10,13 +10,15 @@
 #include "base/str.h"
 #include "policy/policy.h"
 #include "proxy/route_table.h"
+#include "tls/peer_certificate.h"
 
 struct explanation {
 	struct str destination; /* "host:port" */
 	const struct route *route;
 	const struct policy_input *input;
 	struct decision decision;
-	bool takes_certificate; /* a good client certificate is taken for granted */
+	const struct peer_certificate *certificate; /* NULL: none is shown */
+	int64_t until_unix; /* the first moment at which time alone may change the decision */
 };
 
 /* On standard output. */

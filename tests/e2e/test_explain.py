@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from lib.client_certs import ClientAuthority
 from lib.gateway import run_gateway, tcp_route, write_config
 from lib.users import ALICE, DEMO
 
@@ -136,3 +137,28 @@ def test_json(make_gateway, tmp_path):
     ]
     assert found["steps"][-1]["operand"] == '"ops@example.com"'
     assert found["steps"][-1]["file"] == str(path)
+
+
+def test_client_certificates(make_gateway, tmp_path):
+    """Judged as of the time given, with everything the configuration says of them."""
+    ours, theirs = ClientAuthority(tmp_path), ClientAuthority(tmp_path, "stranger")
+    good, stranger = ours.issue("good", "dns:laptop.example"), theirs.issue("bad", "dns:laptop.example")
+    route = tcp_route("redis", 1, policy={"allow": {"or": [{"client_certificate": {"san_dns": "laptop.example"}}]}})
+    config = make_gateway.config([route], downstream_mtls={"ca": ours.setting})
+    path = write_config(tmp_path / "config.yaml", config)
+
+    def ask(*arguments):
+        done = explain("redis.demo.localhost:6379", "--json", *arguments, config=path)
+        found = json.loads(done.stdout)
+        return done.returncode, found["rule"], found["deny_reasons"][0]
+
+    required, invalid = "client-certificate-required", "invalid-client-certificate"
+    assert ask() == (4, "downstream_mtls", required)
+    assert ask("--client-cert", stranger.cert_path) == (4, "downstream_mtls", invalid)
+    assert ask("--client-cert", good.cert_path) == (0, "policy.allow", "valid-client-certificate")
+    assert ask("--client-cert", good.cert_path, "--at", "2099-01-01") == (4, "downstream_mtls", invalid)
+    text = explain("redis.demo.localhost:6379", "--client-cert", good.cert_path, config=path).stdout
+    assert "certificate  CN=good, valid\n" in text
+    found = json.loads(explain("redis.demo.localhost:6379", "--json", "--client-cert", good.cert_path, config=path).stdout)
+    assert 0 <= found["valid_until"] - good.certificate.not_valid_after_utc.timestamp() <= 1
+    assert explain(DATABASE, "--client-cert", path).returncode == 1

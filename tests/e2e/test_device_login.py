@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from lib.accounts import create_account
 from lib.chromium import start_chromium, submit, text, wait_for_text
 from lib.clock import Clock
 from lib.database import Database
@@ -266,6 +267,18 @@ def test_strange_names_of_machines(gateway, name):
         assert not any(character in page.text for character in "\u202e\u0000\u0007")
     else:
         assert status in (400, 413)
+
+
+def test_a_service_account_cannot_say_yes(local):
+    """Or whoever has stolen a program's token could make many of it."""
+    machine = Machine(local)
+    browser = Browser(local.ca)
+    assert 'name="csrf"' in open_question(browser, machine, DEMO).text
+    for cookie in ("_pomerium", "_pomerium_authenticate"):
+        browser.cookies[host("redis")] = {cookie: create_account(local, "--email", DEMO.email)["token"]}
+        page = browser.follow(browser.get(machine.asked["verification_uri_complete"]))
+        assert 'name="password"' in page.text, page.text[:500]
+    assert machine.is_pending()
 
 
 def test_guessing_codes_is_slowed(local):

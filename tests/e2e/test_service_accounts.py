@@ -5,11 +5,10 @@ import time
 
 import pytest
 
-from lib.gateway import run_gateway, tcp_route
-from lib.process import environment, eventually
+from lib.accounts import ROBOT, create_account, operate
+from lib.gateway import tcp_route
+from lib.process import eventually
 from lib.tokens import token_claims
-
-USER = "ci-bot"
 
 
 @pytest.fixture
@@ -20,24 +19,14 @@ def gateway(make_gateway, upstream):
     )
 
 
-def operate(gateway, *words, **options):
-    return run_gateway(*words, env=environment(STATE_DIRECTORY=gateway.state), **options)
-
-
-def create(gateway, *flags):
-    done = operate(gateway, "service-account", "create", "--user", USER, *flags, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def accounts(gateway):
     return json.loads(operate(gateway, "service-account", "list", "--json").stdout)["service_accounts"]
 
 
 def test_made_used_and_revoked(gateway, make_client):
-    made = create(gateway, "--email", "ci@example.com", "--groups", "a,b", "--description", "nightly builds")
+    made = create_account(gateway, "--email", "ci@example.com", "--groups", "a,b", "--description", "nightly builds")
     assert token_claims(made["token"]).keys() == {"iat", "jti", "nbf", "sub"}
-    assert token_claims(made["token"])["sub"] == USER
+    assert token_claims(made["token"])["sub"] == ROBOT
     [account] = accounts(gateway)
     assert (account["id"], account["groups"], account["expires"]) == (made["id"], ["a", "b"], 0)
     assert "token" not in account
@@ -61,13 +50,13 @@ def test_made_used_and_revoked(gateway, make_client):
 
 
 def test_groups_count_in_policies(gateway):
-    token = create(gateway, "--groups", "builders")["token"]
+    token = create_account(gateway, "--groups", "builders")["token"]
     gateway.tunnel("groups", token=token).close()
     assert gateway.connect("redis", token=token).status == 403
 
 
 def test_ends_by_itself(gateway):
-    made = create(gateway, "--email", "ci@example.com", "--expires", "2s")
+    made = create_account(gateway, "--email", "ci@example.com", "--expires", "2s")
     claims = token_claims(made["token"])
     assert claims["exp"] == claims["iat"] + 2
     eventually(lambda: time.time() > claims["exp"], "it is over")
@@ -75,7 +64,7 @@ def test_ends_by_itself(gateway):
 
 
 def test_only_the_token_is_on_standard_output(gateway):
-    done = operate(gateway, "service-account", "create", "--user", USER, "--expires", "90d")
+    done = operate(gateway, "service-account", "create", "--user", ROBOT, "--expires", "90d")
     claims = token_claims(done.stdout.strip())
     assert claims["exp"] - claims["iat"] == 90 * 24 * 3600
     assert done.stdout.strip() not in gateway.stdout_text()

@@ -1,20 +1,16 @@
 """The same tunnel, with every kind of login, on every store; and once more after the gateway was started anew."""
 
-import json
-
 import pytest
 
+from lib.accounts import ROBOT, create_account
 from lib.database import STORES, Database, store_settings
 from lib.device import Machine, answer
-from lib.gateway import run_gateway
 from lib.idp import Place, ProviderBrowser, World, send_to_provider
-from lib.process import environment
 from lib.users import DEMO
 from lib.workload import AUDIENCE, Issuer, RsaKey, jwt_route, ping
 
 PING = b"PING\r\nQUIT\r\n"
 PONG = "+PONG\r\n+OK\r\n"
-ROBOT = "robot"
 POD = "system:serviceaccount:shop:cart"
 PROVIDER = ("provider", "device")  # whoever is asked at a login; the others do with local users
 
@@ -82,18 +78,11 @@ def log_in_device(client):
     return machine.token()
 
 
-def create_account(gateway):
-    done = run_gateway("service-account", "create", "--user", ROBOT, "--json",
-                       env=environment(STATE_DIRECTORY=gateway.state))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["token"]
-
-
 LOGINS = {
     "local": lambda client, issuer: Person(client),
     "provider": lambda client, issuer: Person(send_to_provider(client)),
     "device": lambda client, issuer: Program(client, log_in_device(client)),
-    "service-account": lambda client, issuer: Program(client, create_account(client.gateway)),
+    "service-account": lambda client, issuer: Program(client, create_account(client.gateway)["token"]),
     "workload": lambda client, issuer: Workload(issuer.token(POD)),
 }
 

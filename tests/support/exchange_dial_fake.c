@@ -36,7 +36,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	struct dial *d = mem_alloc(sizeof(*d));
 
 	assert_null(f->dial);
-	assert_int_equal(target->timeout_ms, DIAL_TIMEOUT_MS);
+	f->dial_timeout_ms = target->timeout_ms;
 	assert_int_equal(target->family, DIAL_IP4_ELSE);
 	*d = (struct dial){ .fixture = f, .on_done = on_done, .arg = arg };
 	(void)buf_printf(&f->dialed, "%.*s:%u\n", STR_FMT(target->host), target->port);

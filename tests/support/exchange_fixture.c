@@ -52,7 +52,7 @@ static void add_certificate(struct buf *text)
 	buf_done_secret(&key);
 }
 
-static struct snapshot *make_snapshot(const char *settings)
+static struct snapshot *make_snapshot(const char *settings, const struct snapshot *previous)
 {
 	struct buf text = BUF_INIT(CONFIG_MAX);
 	struct report report = { 0 };
@@ -68,7 +68,7 @@ static struct snapshot *make_snapshot(const char *settings)
 		fail_msg("%s", e.text);
 	if (report.count > 0)
 		fail_msg("%s", report.problems[0].text);
-	snapshot = snapshot_new(config, NULL, &report);
+	snapshot = snapshot_new(config, previous, &report);
 	if (!snapshot)
 		fail_msg("%s", report.problems[0].text);
 	report_done(&report);
@@ -123,7 +123,7 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	w->loop = loop_new();
 	w->mailbox = mailbox_open(w->loop);
 	w->resolver = (struct resolver *)f; /* how exchange_dial_fake.c finds us */
-	w->snapshot = make_snapshot(settings);
+	w->snapshot = make_snapshot(settings, NULL);
 	f->control.mailbox = w->mailbox;
 	f->control.changes = change_feed_new();
 	f->control.store = open_store(f, 0);
@@ -190,8 +190,10 @@ int exchange_fixture_tear_down(void **state)
 
 void exchange_fixture_reload(struct exchange_fixture *f, const char *settings)
 {
-	snapshot_unref(f->worker.snapshot);
-	f->worker.snapshot = make_snapshot(settings);
+	struct snapshot *previous = f->worker.snapshot;
+
+	f->worker.snapshot = make_snapshot(settings, previous);
+	snapshot_unref(previous);
 }
 
 /* ---- requests ---- */

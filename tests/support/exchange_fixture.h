@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "io/stream.h"
@@ -67,8 +68,9 @@ struct exchange_fixture {
 	struct buf headers;    /* "name: value\n" each, as given */
 	struct buf body;
 	/* the upstream */
-	struct dial *dial; /* in progress */
-	struct buf dialed; /* "10.0.0.5:6379\n" each */
+	struct dial *dial;        /* in progress */
+	struct buf dialed;        /* "10.0.0.5:6379\n" each */
+	uint64_t dial_timeout_ms; /* of the last one */
 	unsigned dials_cancelled;
 	struct stream *client; /* far ends of a tunnel */
 	struct stream *upstream;

@@ -33,12 +33,23 @@ static const struct stage stages[] = {
 	{ "serve", stage_serve },
 };
 
+static void count_outcome(struct exchange *x)
+{
+	struct counters *counters = &x->worker->counters;
+
+	if (x->outcome.reason)
+		counters_refusal(counters, x->outcome.reason);
+	if (x->route && x->outcome.status == 200 && x->outcome.end_reason)
+		counters_tunnel_end(counters, x->outcome.end_reason);
+}
+
 /* Writes the one record and lets go of everything. */
 static void exchange_finish(struct exchange *x)
 {
 	assert(!x->pending);
 
 	audit_request(x);
+	count_outcome(x);
 	if (x->connection)
 		x->connection->exchange = NULL;
 	else /* with the stream the tunnel took its place */

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "io/mailbox.h"
+#include "proxy/counters.h"
 #include "proxy/snapshot.h"
 
 /* Password checks that may wait for a helper thread at once, per worker. */
@@ -50,6 +51,7 @@ struct worker {
 	struct list connections;
 	struct list exchanges;
 	struct recheck *recheck; /* of open tunnels */
+	struct counters counters;
 	size_t password_jobs;
 	size_t asks;                  /* exchanges, gone ones too, whose answer is not here yet */
 	struct worker_thread *thread; /* private */

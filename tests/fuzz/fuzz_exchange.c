@@ -58,6 +58,7 @@ struct play {
 };
 
 static const char settings[] =
+	"insecure_server: true\n" /* whatever is played would never be a handshake */
 	"idp_provider: local\n"
 	"local_users:\n"
 	"- {email: alice@example.com, id: user-1, groups: [eng],\n"
@@ -74,17 +75,6 @@ static const char settings[] =
 	"  allowed_groups: [ops]\n";
 
 /* ---- in the place of others ---- */
-
-struct stream *tls_stream_accept(struct loop *loop, struct stream *lower, struct tls_config *config)
-{
-	return lower;
-}
-
-struct stream *tls_stream_connect(struct loop *loop, struct stream *lower,
-				  struct tls_config *config, struct str name)
-{
-	return lower;
-}
 
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 			const struct dial_target *target,
@@ -173,6 +163,7 @@ static void play_init(struct play *p)
 	w->mailbox = mailbox_open(w->loop);
 	w->resolver = (struct resolver *)p; /* how dial_start() below finds us */
 	p->control.mailbox = w->mailbox;
+	w->recheck = recheck_new(w);
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	make_token(p);
@@ -243,7 +234,9 @@ static void play_done(struct play *p)
 	assert(p->received.len == 0 || str_starts_with(buf_view(&p->received), STR("HTTP/1.1 ")));
 	check_log(p);
 	store_free(w->shared.store);
+	recheck_stop(w->recheck);
 	mailbox_close(w->mailbox);
+	recheck_free(w->recheck);
 	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);

@@ -59,7 +59,6 @@ static bool is_sum_right(struct str data, size_t sum_at)
 static bool check_tlvs(struct str data, size_t at, struct err *e)
 {
 	const uint8_t *bytes = (const uint8_t *)data.at;
-	bool has_sum = false;
 
 	while (at < data.len) {
 		size_t left = data.len - at;
@@ -69,13 +68,10 @@ static bool check_tlvs(struct str data, size_t at, struct err *e)
 			(void)bad(e, "what follows the addresses is cut short");
 			return false;
 		}
-		if (bytes[at] == TLV_CRC32C) {
-			if (has_sum || len != TLV_CRC32C_SIZE ||
-			    !is_sum_right(data, at + TLV_HEAD_SIZE)) {
-				(void)bad(e, "the checksum is wrong");
-				return false;
-			}
-			has_sum = true;
+		if (bytes[at] == TLV_CRC32C &&
+		    (len != TLV_CRC32C_SIZE || !is_sum_right(data, at + TLV_HEAD_SIZE))) {
+			(void)bad(e, "the checksum is wrong");
+			return false;
 		}
 		at += TLV_HEAD_SIZE + len;
 	}

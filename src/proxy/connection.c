@@ -155,7 +155,8 @@ static void drive_handshake(struct connection *c)
 	case STREAM_AGAIN:
 		return;
 	case STREAM_FAILED:
-		counter_add(&c->worker->counters.handshake_failures, 1);
+		if (stream_error(c->stream)->kind != ERR_CLOSED)
+			counter_add(&c->worker->counters.handshake_failures, 1);
 		/* with a reset, the alert that says why might never be read */
 		fail(c, stream_error(c->stream), STREAM_CLOSE_NORMAL);
 		return;

@@ -248,6 +248,49 @@ static void test_hosts_of_wildcards(void **state)
 	config_free(config);
 }
 
+/* A login on a host counts on all routes of it, or the global client is asked: only routes that can be reached matter. */
+static void test_clients_of_hosts(void **state)
+{
+	static const char text[] =
+		"idp_provider: google\nidp_client_id: global\nidp_client_secret: s\n"
+		"authenticate_service_url: https://authenticate.example.com\n"
+		"routes:\n"
+		"- from: tcp+https://*.example.com:22\n  idp_client_id: a\n  idp_client_secret: s\n" TO
+		"10.0.0.1:1\n"
+		"- from: tcp+https://bare.example.com\n  idp_client_id: b\n  idp_client_secret: s\n" TO
+		"10.0.0.2:1\n"
+		"- from: tcp+https://port.example.com:1\n  idp_client_id: b\n  idp_client_secret: s\n" TO
+		"10.0.0.3:1\n"
+		"- from: tcp+https://same.example.com:1\n  idp_client_id: a\n  idp_client_secret: s\n" TO
+		"10.0.0.4:1\n";
+	static const struct {
+		const char *host;
+		size_t route; /* whose client it is; SIZE_MAX: there are several */
+	} rows[] = {
+		{ "any.example.com", 0 },
+		{ "bare.example.com", 1 }, /* no wildcard has a part of it */
+		{ "port.example.com", SIZE_MAX },
+		{ "same.example.com", 0 },
+	};
+	struct config *config = load(text);
+	struct idp_table idps = { 0 };
+	struct route_table table;
+
+	idp_table_init(&idps, config);
+	route_table_init(&table, config, &idps, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct route_host host;
+
+		assert_true(route_table_find_host(&table, str_from(rows[i].host), &host));
+		assert_ptr_equal(host.idp, rows[i].route == SIZE_MAX
+						   ? NULL
+						   : table.routes[rows[i].route].idp);
+	}
+	route_table_done(&table);
+	idp_table_done(&idps);
+	config_free(config);
+}
+
 /* The longest host name, and one that cannot be a name of any route. */
 static void test_long_names(void **state)
 {
@@ -339,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_ports_must_be_named),
 		cmocka_unit_test(test_warns_of_what_is_never_matched),
 		cmocka_unit_test(test_hosts_of_wildcards),
+		cmocka_unit_test(test_clients_of_hosts),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_empty),

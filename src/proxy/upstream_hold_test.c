@@ -19,6 +19,8 @@
 
 #define THREADS 8
 #define ROUNDS  20000
+#define RACERS  2
+#define RACES   20000
 
 struct crowd {
 	struct control control;
@@ -140,6 +142,57 @@ static void test_each_limit_holds(void **state)
 	}
 }
 
+/* All of them at the same moment, over and over: exactly one gets it. */
+struct race {
+	struct crowd crowd;
+	pthread_barrier_t start;
+	pthread_barrier_t end;
+	atomic_uint winners;
+	atomic_uint wrong; /* rounds with more than one winner, or none */
+};
+
+static void *run_race(void *arg)
+{
+	struct race *race = arg;
+
+	for (size_t i = 0; i < RACES; i++) {
+		struct exchange x = {
+			.worker = &race->crowd.worker,
+			.snapshot = &race->crowd.snapshot,
+			.route = &race->crowd.route,
+		};
+
+		(void)pthread_barrier_wait(&race->start);
+		if (upstream_admit(&x) == UPSTREAM_ADMITTED)
+			atomic_fetch_add(&race->winners, 1);
+		if (pthread_barrier_wait(&race->end) == PTHREAD_BARRIER_SERIAL_THREAD &&
+		    atomic_exchange(&race->winners, 0) != 1)
+			atomic_fetch_add(&race->wrong, 1);
+		(void)pthread_barrier_wait(&race->end);
+		upstream_release(&x);
+	}
+	return NULL;
+}
+
+static void test_the_last_place(void **state)
+{
+	struct race race = { 0 };
+	pthread_t threads[RACERS];
+
+	crowd_init(&race.crowd, 1);
+	race.crowd.config_route.lifetime.max_tunnels = 1;
+	assert_int_equal(pthread_barrier_init(&race.start, NULL, RACERS), 0);
+	assert_int_equal(pthread_barrier_init(&race.end, NULL, RACERS), 0);
+	for (size_t i = 0; i < RACERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run_race, &race), 0);
+	for (size_t i = 0; i < RACERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&race.wrong), 0);
+	(void)pthread_barrier_destroy(&race.start);
+	(void)pthread_barrier_destroy(&race.end);
+	route_state_unref(race.crowd.route.state);
+}
+
 static void test_no_limit_refuses_nobody(void **state)
 {
 	struct crowd crowd;
@@ -176,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_limit_holds),
+		cmocka_unit_test(test_the_last_place),
 		cmocka_unit_test(test_no_limit_refuses_nobody),
 		cmocka_unit_test(test_none_at_all),
 	};

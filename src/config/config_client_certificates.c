@@ -125,6 +125,10 @@ void client_certificates_load(struct loader *l, const struct options *options,
 
 	c->ca_pem = pem_load(l, &(struct pem_source){ &up, "ca", &o->ca, "CERTIFICATE" }, config);
 	c->crl_pem = pem_load(l, &(struct pem_source){ &up, "crl", &o->crl, "X509 CRL" }, config);
+	if (c->ca_pem.len && config->listen.is_plain)
+		loader_key_warning(l, &up, o->ca.text.text.len ? o->ca.text.at : o->ca.file.at,
+				   "asks for certificates nobody can show: insecure_server has no "
+				   "handshake");
 	load_enforcement(l, &up, &o->enforcement, config);
 	load_names(l, &up, o->alternative_names, config);
 	c->max_verify_depth = number_read(l, &depth, &o->max_verify_depth, UINT32_MAX,

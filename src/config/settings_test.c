@@ -303,6 +303,9 @@ static void test_bad_client_certificates(void **state)
 		{ "downstream_mtls: {crl_file: /nonexistent/x}\n",
 		  "E c.yaml:1:29: downstream_mtls.crl_file: cannot open /nonexistent/x: No such file "
 		  "or directory\n" },
+		{ "insecure_server: true\ndownstream_mtls: {ca: " BASE64_CERTIFICATE "}\n",
+		  "W c.yaml:2:23: downstream_mtls asks for certificates nobody can show: "
+		  "insecure_server has no handshake\n" },
 		{ "downstream_mtls: {enforcement: maybe}\n",
 		  "E c.yaml:1:32: downstream_mtls.enforcement: \"maybe\" is not one of "
 		  "policy_with_default_deny, policy, reject_connection\n" },

@@ -255,6 +255,61 @@ static void test_preferred_family_comes_first(void **state)
 	}
 }
 
+/* A name with both families where nothing listens on the one that counts: the other is no way out. */
+static void test_only_the_family_that_counts(void **state)
+{
+	static const struct {
+		enum dial_family family;
+		const char *listens;
+		bool connects;
+	} cases[] = {
+		{ DIAL_BOTH, "127.0.0.1", true },      { DIAL_IP4_ELSE, "127.0.0.1", true },
+		{ DIAL_IP4_ONLY, "127.0.0.1", true },  { DIAL_IP6_ELSE, "127.0.0.1", false },
+		{ DIAL_IP6_ONLY, "127.0.0.1", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct bed bed;
+		uint16_t port = 0;
+		int listening = listen_on(cases[i].listens, &port, 10);
+
+		prepare(&bed);
+		start(&bed, "families.example.test", port, cases[i].family);
+		turn_until_done(&bed, TURNS_MAX);
+		assert_int_equal(bed.stream != NULL, cases[i].connects);
+		/* Where there is no IPv6 at all it cannot even be refused. */
+		if (!bed.stream)
+			assert_true(bed.err.kind == ERR_REFUSED || bed.err.kind == ERR_UNREACHABLE);
+		close(listening);
+		finish(&bed);
+	}
+}
+
+static void test_no_address_of_the_only_family(void **state)
+{
+	struct bed bed;
+
+	prepare(&bed);
+	start(&bed, "pair.example.test", 1, DIAL_IP6_ONLY);
+	turn_until_done(&bed, TURNS_MAX);
+	assert_int_equal(bed.err.kind, ERR_DNS);
+	finish(&bed);
+
+	/* The other one will do where it is merely preferred; a literal is what it is. */
+	for (int i = 0; i < 2; i++) {
+		uint16_t port = 0;
+		int listening = listen_on("127.0.0.1", &port, 10);
+
+		prepare(&bed);
+		start(&bed, i == 0 ? "pair.example.test" : "127.0.0.1", port,
+		      i == 0 ? DIAL_IP6_ELSE : DIAL_IP6_ONLY);
+		turn_until_done(&bed, TURNS_MAX);
+		assert_non_null(bed.stream);
+		close(listening);
+		finish(&bed);
+	}
+}
+
 static void test_timeout(void **state)
 {
 	struct bed bed;
@@ -331,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_second_address_after_a_refusal),
 		cmocka_unit_test(test_second_address_after_silence),
 		cmocka_unit_test(test_preferred_family_comes_first),
+		cmocka_unit_test(test_only_the_family_that_counts),
+		cmocka_unit_test(test_no_address_of_the_only_family),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_cancel_at_every_step),

@@ -26,6 +26,8 @@ static void test_examples_load(void **state)
 		{ EXAMPLES_DIR "/full.yaml", 7, 1 },
 		{ EXAMPLES_DIR "/policy.yaml", 3, 3 },
 		{ EXAMPLES_DIR "/mtls.yaml", 3, 1 },
+		{ EXAMPLES_DIR "/load-balancer.yaml", 2, 1 },
+		{ EXAMPLES_DIR "/upstreams.yaml", 4, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -125,6 +125,33 @@ static void test_criteria(void **state)
 	check(cases, ARRAY_LEN(cases));
 }
 
+static void test_addresses(void **state)
+{
+	static const char *const texts[] = {
+		"10.0.0.0/33",  "::/129",
+		"10.0.0.0/",    "/8",
+		"10.0.0.0/-1",  "10.0.0.0/+8",
+		"10.0/8",       "10.0.0.0/8/8",
+		"10.0.0.0/0x8", "10.0.0.0/0008",
+		"10.0.0.0:80",  "fe80::1%lo",
+		"localhost",    "",
+		"010.0.0.1",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		char text[128];
+		char expected[256];
+
+		(void)snprintf(text, sizeof(text), "allow: {or: [{source_ip: \"%s\"}]}", texts[i]);
+		(void)snprintf(expected, sizeof(expected),
+			       AT(1, 26) ".allow.or[0].source_ip: \"%s\" is not an IP address or a "
+					 "range like 10.0.0.0/8\n",
+			       texts[i]);
+		const struct problem_case one = { text, expected };
+		check(&one, 1);
+	}
+}
+
 static void test_times(void **state)
 {
 	static const struct problem_case cases[] = {
@@ -249,9 +276,10 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shape),       cmocka_unit_test(test_criteria),
-		cmocka_unit_test(test_times),       cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_shape),     cmocka_unit_test(test_criteria),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_warnings),  cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

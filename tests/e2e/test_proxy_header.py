@@ -1,17 +1,19 @@
 """use_proxy_protocol: the header in front of a connection is required, strict, and says who is connected."""
 
+import pathlib
 import socket
 import struct
 
 import pytest
 
 from lib.front import HaProxy, Nginx
-from lib.gateway import host, tcp_route
-from lib.net import connect_bytes, tls_context
+from lib.gateway import Gateway, host, tcp_route
+from lib.net import Connection, PlainConnection, connect_bytes, free_port, request_bytes, tls_context
 from lib.process import eventually
 from lib.services import redis_cli
 from lib.users import DEMO
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 CLIENT4 = "192.0.2.7"
 CLIENT6 = "2001:db8::7"
@@ -115,7 +117,8 @@ def read_to_end(raw):
 
 
 def failures(gateway):
-    return gateway.log.find("connection failed")
+    """Not those of clients that were answered and broke off."""
+    return gateway.log.find("connection failed", reason="protocol")
 
 
 @pytest.mark.parametrize("first", BAD.values(), ids=BAD)
@@ -126,7 +129,7 @@ def test_garbage_is_closed_with_one_line(gateway, first):
         assert read_to_end(raw) == b""
     eventually(lambda: len(failures(gateway)) == before + 1, "a line says so")
     line = failures(gateway)[-1]
-    assert line["ip"] == "127.0.0.1" and line["reason"] == "protocol"
+    assert line["ip"] == "127.0.0.1"
     assert line["error"].startswith("PROXY protocol: ")
 
 
@@ -185,7 +188,7 @@ def test_the_client_through_haproxy(gateway, make_client, tmp_path, server):
 def test_haproxy_checks_with_local_headers(gateway, tmp_path):
     """Its health checks say LOCAL, say nothing more, and are no failures."""
     def unfinished():
-        return [line for line in failures(gateway) if "handshake" in line["error"] or line["reason"] == "protocol"]
+        return failures(gateway) + [line for line in gateway.log.find("connection failed") if "handshake" in line["error"]]
 
     before = len(unfinished())
     front = HaProxy(tmp_path / "front", gateway, "send-proxy-v2 check-send-proxy check inter 100ms")
@@ -199,6 +202,29 @@ def is_up(front):
         with tls_context(front.ca).wrap_socket(raw, server_hostname=host("local")) as tls:
             tls.sendall(f"GET /ping HTTP/1.1\r\nHost: {host('local')}\r\n\r\n".encode())
             return tls.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_example_behind_haproxy(tmp_path):
+    text = (ROOT / "examples" / "load-balancer.yaml").read_text()
+    port = free_port()
+    path = tmp_path / "example.yaml"
+    path.write_text(text.replace("address: :8443", "address: 127.0.0.1:0")
+                    .replace("http_redirect_addr: :8080", f"http_redirect_addr: 127.0.0.1:{port}"))
+    path.chmod(0o600)
+    gateway = Gateway(path, None)  # without a certificate of its own
+    front = HaProxy(tmp_path / "front", gateway, "send-proxy-v2")
+    reasons = {}
+    for name in "a.b.corp.example.com", "vault.corp.example.com", "corp.example.com":
+        with Connection(front.port, name, None) as connection:
+            reasons[name] = connection.ask(connect_bytes(f"{name}:22")).header("x-pomerium-reason")
+    assert reasons == {"a.b.corp.example.com": "login-required", "vault.corp.example.com": "login-required",
+                       "corp.example.com": "route-not-found"}
+    with PlainConnection(port) as connection:
+        connection.send(V1)
+        answer = connection.ask(request_bytes("GET", "/", "vault.corp.example.com"))
+        assert answer.header("location") == "https://vault.corp.example.com/"
+    front.stop()
+    assert gateway.stop() == 0
 
 
 def test_a_header_before_plain_http(make_gateway, make_client, redis, certificate, tmp_path):

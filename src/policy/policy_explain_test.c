@@ -49,7 +49,7 @@ static void test_steps(void **state)
 				   "        - claim/Dept: [a, \"b\", {c: ~}]\n"
 				   "      not: []\n"
 				   "      or: [{accept:}]\n"
-				   "  - deny: {nor: [reject: 1]}\n"
+				   "  - deny: {nor: [reject: \"1\\n2\\t3\"]}\n"
 				   "allowed_idp_claims: {Dept: infra, level: [5]}\n";
 	static const char expected[] =
 		"0 no allowed_idp_claims (claim-unauthorized) @0:0\n"
@@ -68,7 +68,7 @@ static void test_steps(void **state)
 		"2 yes accept = null (accept) @7:13\n"
 		"0 yes policy[1].deny (reject) @8:5\n"
 		"1 yes nor (reject) @8:12\n"
-		"2 no reject = 1 (reject) @8:18\n"
+		"2 no reject = \"1?2?3\" (reject) @8:18\n"
 		"0 yes downstream_mtls (client-certificate-required) @0:0\n"
 		"1 yes or (client-certificate-required) @0:0\n"
 		"2 yes invalid_client_certificate = true (client-certificate-required) @0:0\n";

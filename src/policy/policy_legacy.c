@@ -31,10 +31,7 @@ static struct str list_text(struct reader *r, const struct config_list *list)
 	for (size_t i = 0; i < list->count && !out.is_overflown; i++)
 		(void)buf_printf(&out, "%s%.*s", i ? ", " : "", STR_FMT(list->items[i]));
 	(void)buf_append_char(&out, ']');
-	struct str text = arena_printf(&r->policy->arena, "%.*s%s", STR_FMT(buf_view(&out)),
-				       out.is_overflown ? "..." : "");
-	buf_done(&out);
-	return text;
+	return reader_keep_text(r, &out);
 }
 
 static struct member flag_member(const char *criterion)

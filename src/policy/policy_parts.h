@@ -209,6 +209,9 @@ struct position reader_keep(struct reader *r, struct position at);
 /* A value as it would be written on one line, at most POLICY_TEXT_MAX bytes of it. */
 struct str reader_text(struct reader *r, const struct yaml_node *node);
 
+/* What was written so far, on one line and for as long as the policy lives; empties the buffer. */
+struct str reader_keep_text(struct reader *r, struct buf *out);
+
 /* The path behind the route's: the name of a rule. */
 const char *reader_name(const struct reader *r);
 

@@ -141,14 +141,21 @@ static void write_node(struct buf *out, const struct yaml_node *node)
 	}
 }
 
+struct str reader_keep_text(struct reader *r, struct buf *out)
+{
+	for (size_t i = 0; i < out->len; i++)
+		if (out->data[i] < 0x20 || out->data[i] == 0x7f)
+			out->data[i] = '?';
+	struct str text = arena_printf(&r->policy->arena, "%.*s%s", STR_FMT(buf_view(out)),
+				       out->is_overflown ? "..." : "");
+	buf_done(out);
+	return text;
+}
+
 struct str reader_text(struct reader *r, const struct yaml_node *node)
 {
 	struct buf out = BUF_INIT(POLICY_TEXT_MAX);
 
 	write_node(&out, node);
-	struct str text = out.is_overflown ? arena_printf(&r->policy->arena, "%.*s...",
-							  STR_FMT(buf_view(&out)))
-					   : arena_copy(&r->policy->arena, buf_view(&out));
-	buf_done(&out);
-	return text;
+	return reader_keep_text(r, &out);
 }

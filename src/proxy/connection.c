@@ -134,6 +134,45 @@ static void fail(struct connection *c, const struct err *e, enum stream_close ho
 	connection_leave(c);
 }
 
+/* protocol.md 7.2: whom reject_connection keeps out, and why. */
+static void log_rejected(struct connection *c, const struct err *e)
+{
+	_cleanup_(peer_certificate_unrefp) struct peer_certificate *shown =
+		tls_stream_refused_certificate(c->stream);
+	char ip[ADDR_TEXT_MAX];
+	struct log_line line;
+
+	addr_format_ip(&c->peer, ip);
+	log_begin(c->worker->shared.log, &line, LOG_INFO, "proxy");
+	log_cstr(&line, "ip", ip);
+	log_cstr(&line, "tls-sni-hostname", tls_stream_server_name(c->stream));
+	if (shown) {
+		log_str(&line, "client-certificate", peer_certificate_facts(shown)->fingerprint);
+		log_str(&line, "client-certificate-subject",
+			peer_certificate_facts(shown)->subject);
+	}
+	log_cstr(&line, "downstream-transport-failure-reason", e->text);
+	log_end(&line, "listener connection failure");
+}
+
+static void fail_handshake(struct connection *c)
+{
+	const struct config_tls *tls = &c->worker->snapshot->config->tls;
+	const struct err *e = stream_error(c->stream);
+
+	if (e->kind != ERR_CLOSED)
+		counter_add(&c->worker->counters.handshake_failures, 1);
+	/* with a reset, the alert that says why might never be read */
+	if (e->kind != ERR_TLS ||
+	    tls->client_certificates.enforcement != CONFIG_ENFORCEMENT_REJECT) {
+		fail(c, e, STREAM_CLOSE_NORMAL);
+		return;
+	}
+	log_rejected(c, e);
+	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
+	connection_leave(c);
+}
+
 static void end_handshake(struct connection *c)
 {
 	timer_cancel(&c->handshake_due);
@@ -155,10 +194,7 @@ static void drive_handshake(struct connection *c)
 	case STREAM_AGAIN:
 		return;
 	case STREAM_FAILED:
-		if (stream_error(c->stream)->kind != ERR_CLOSED)
-			counter_add(&c->worker->counters.handshake_failures, 1);
-		/* with a reset, the alert that says why might never be read */
-		fail(c, stream_error(c->stream), STREAM_CLOSE_NORMAL);
+		fail_handshake(c);
 		return;
 	default:
 		end_handshake(c);

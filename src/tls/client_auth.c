@@ -56,7 +56,12 @@ static int on_certificate(X509_STORE_CTX *context, void *arg)
 	ERR_clear_error();
 	(void)SSL_set_num_tickets(ssl, 0); /* they would be of no use */
 	X509_STORE_CTX_set_error(context, error);
-	return error == X509_V_OK;
+	if (error == X509_V_OK)
+		return 1;
+	/* for the log: tls_stream_refused_certificate() */
+	X509_STORE_CTX_set0_verified_chain(
+		context, X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(context)));
+	return 0;
 }
 
 static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,

@@ -294,20 +294,42 @@ int peer_certificate_parse(struct str pem, struct peer_certificate **ret, struct
 	return result;
 }
 
-struct peer_certificate *tls_stream_peer_certificate(const struct stream *s)
+/* NULL: it is another kind of stream. */
+static const struct tls_stream *tls_stream_of(const struct stream *s)
 {
-	const struct tls_stream *ts;
-	struct peer_certificate *certificate = NULL;
-	X509 *leaf;
-
 	if (s->ops != &tls_stream_ops)
 		return NULL;
-	ts = (const struct tls_stream *)((const char *)s - offsetof(struct tls_stream, base));
-	leaf = ts->state == TLS_OPEN ? SSL_get0_peer_certificate(ts->ssl) : NULL;
+	return (const struct tls_stream *)((const char *)s - offsetof(struct tls_stream, base));
+}
+
+struct peer_certificate *tls_stream_peer_certificate(const struct stream *s)
+{
+	const struct tls_stream *ts = tls_stream_of(s);
+	X509 *leaf = ts && ts->state == TLS_OPEN ? SSL_get0_peer_certificate(ts->ssl) : NULL;
+	struct peer_certificate *certificate = NULL;
+
 	/* the handshake would have failed with one that cannot be read */
 	if (leaf &&
 	    peer_certificate_new(leaf, SSL_get_peer_cert_chain(ts->ssl), &certificate, NULL) < 0)
 		return NULL;
+	return certificate;
+}
+
+/* The chain is what client_auth.c left there: the leaf and what was sent with it. */
+struct peer_certificate *tls_stream_refused_certificate(const struct stream *s)
+{
+	const struct tls_stream *ts = tls_stream_of(s);
+	STACK_OF(X509) *sent = ts && ts->ssl ? SSL_get0_verified_chain(ts->ssl) : NULL;
+	struct peer_certificate *certificate = NULL;
+	STACK_OF(X509) * chain;
+
+	if (!sent || sk_X509_num(sent) == 0 || ts->state == TLS_OPEN)
+		return NULL;
+	chain = sk_X509_dup(sent);
+	if (chain)
+		(void)peer_certificate_new(sk_X509_shift(chain), chain, &certificate,
+					   NULL); /* NULL says it */
+	sk_X509_free(chain);
 	return certificate;
 }
 

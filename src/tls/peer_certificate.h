@@ -52,6 +52,9 @@ struct peer_certificate_facts {
 /* What the peer showed: a reference for the caller. NULL: nothing, the handshake is not done, or s is no TLS stream. */
 struct peer_certificate *tls_stream_peer_certificate(const struct stream *s);
 
+/* The same of a client whose handshake failed because of what it showed. */
+struct peer_certificate *tls_stream_refused_certificate(const struct stream *s);
+
 /* As if a peer had shown these: the leaf first, then its chain, in PEM form. */
 int peer_certificate_parse(struct str pem, struct peer_certificate **ret, struct err *e);
 

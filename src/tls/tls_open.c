@@ -106,18 +106,24 @@ struct stream *tls_stream_connect(struct loop *loop, struct stream *lower,
 
 /* ---- facts ---- */
 
+const char *tls_stream_server_name(const struct stream *s)
+{
+	const struct tls_stream *ts = tls_stream_of(s);
+	const char *name = ts->ssl ? SSL_get_servername(ts->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
+
+	return name ? name : "";
+}
+
 bool tls_stream_facts(const struct stream *s, struct tls_facts *ret)
 {
 	const struct tls_stream *ts = tls_stream_of(s);
-	const char *name;
 
 	if (ts->state != TLS_OPEN)
 		return false;
-	name = SSL_get_servername(ts->ssl, TLSEXT_NAMETYPE_host_name);
 	*ret = (struct tls_facts){
 		.version = SSL_get_version(ts->ssl),
 		.alpn = tls_config_alpn_of(ts->config, ts->ssl),
-		.server_name = name ? name : "",
+		.server_name = tls_stream_server_name(s),
 		.is_resumed = SSL_session_reused(ts->ssl) == 1,
 	};
 	return true;

@@ -44,3 +44,6 @@ struct tls_facts {
 
 /* False while the handshake is not done. s must be a TLS stream. */
 bool tls_stream_facts(const struct stream *s, struct tls_facts *ret);
+
+/* SNI as far as it is known, even if the handshake failed; "" if there is none. s must be a TLS stream. */
+const char *tls_stream_server_name(const struct stream *s);

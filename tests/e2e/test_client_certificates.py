@@ -12,7 +12,6 @@ from lib.client_certs import (
 from lib.gateway import Gateway, host, tcp_route
 from lib.login import obtain_token
 from lib.net import connect_bytes, request_bytes, tls_context
-from lib.process import eventually
 from lib.services import Upstream
 from lib.users import DEMO
 
@@ -138,12 +137,19 @@ def test_the_handshake_fails(gateways, pki, shown):
         assert ask(gateway, "public", issued).status == (200 if shown in GOOD else 495)
 
 
-def test_the_log_says_why_a_handshake_failed(make_gateway, echo, pki):
-    gateway = make_gateway(*routes_for(echo, pki), **pki.settings(REJECT))
-    for shown, words in (("none", "the client showed no certificate"), ("expired", "certificate has expired"),
-                         ("revoked", "certificate revoked")):
-        assert is_refused_in_handshake(gateway, "public", pki.shown[shown])
-        eventually(lambda: any(words in line.get("error", "") for line in gateway.log.lines()), words)
+@pytest.mark.parametrize("shown, why", [
+    ("none", "the client showed no certificate"),
+    ("expired", "the client's certificate is not accepted: certificate has expired"),
+    ("revoked", "the client's certificate is not accepted: certificate revoked"),
+    ("untrusted", "the client's certificate is not accepted: unable to get local issuer certificate"),
+    ("too-deep", "the client's certificate is not accepted: certificate chain too long"),
+])
+def test_the_log_says_why_a_handshake_failed(gateways, pki, shown, why):
+    gateway, issued = gateways[REJECT], pki.shown[shown]
+    assert is_refused_in_handshake(gateway, "public", issued)
+    line = gateway.log.wait("listener connection failure", downstream_transport_failure_reason=why)
+    assert line["tls-sni-hostname"] == host("public") and line["ip"] == "127.0.0.1"
+    assert line.get("client-certificate") == (issued and issued.fingerprint)
 
 
 def test_it_is_refused_before_the_login(gateways, pki):
@@ -272,6 +278,17 @@ def test_pomerium_cli_shows_one(gateways, make_client, pki):
     done = make_client(gateway, DEMO).pipe("public", b"hello")
     assert done.returncode != 0
     assert "it requires a client certificate" in done.stderr
+
+
+def test_a_login_with_a_certificate(gateways, make_client, pki):
+    """The client shows it to the page that begins the login as well; the browser has none and needs none."""
+    client = make_client(gateways[DEFAULT], DEMO)
+    done = client.pipe("users", b"hello", extra=pki.shown["good"].flags())
+    assert (done.returncode, done.stdout) == (0, "hello"), done.stderr
+    assert client.visit_count() == 1
+    done = client.pipe("users", b"hello")
+    assert done.returncode == 4
+    assert len(client.token_files()) == 1  # a certificate that was forgotten costs no login
 
 
 def test_pomerium_cli_says_what_is_missing(gateways, make_client):

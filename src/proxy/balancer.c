@@ -90,6 +90,8 @@ struct balancer *balancer_new(const struct config_route *route)
 	b->uses_health = route->upstream.check_count > 0;
 	b->panic_percent = route->upstream.panic_percent;
 	set_weights(b, route);
+	if (b->count == 1)
+		return b; /* there is nothing to look up */
 	switch (b->policy) {
 	case CONFIG_BALANCING_RING_HASH:
 		balancer_table_ring(&b->table, route->targets, b->weights, b->count);
@@ -216,7 +218,7 @@ static size_t less_busy_of_two(const struct choice *c, const uint64_t random[2])
 static size_t next_in_table(const struct choice *c, uint64_t key)
 {
 	const struct balancer_table *table = &c->balancer->table;
-	size_t start = balancer_table_find(table, key);
+	size_t start = table->count > 0 ? balancer_table_find(table, key) : 0;
 
 	for (size_t i = 0; i < table->count; i++) {
 		size_t target = table->places[(start + i) % table->count].target;
@@ -224,7 +226,7 @@ static size_t next_in_table(const struct choice *c, uint64_t key)
 		if (may_choose(c, target))
 			return target;
 	}
-	/* So many targets, or weights so unlike, that this one has no place in the table. */
+	/* There is no table, or so many targets or weights so unlike that this one has no place in it. */
 	return target_at(c, key % c->total, SIZE_MAX);
 }
 

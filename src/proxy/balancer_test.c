@@ -344,6 +344,23 @@ static void test_each_is_tried_once(void **state)
 	}
 }
 
+static void test_one_target(void **state)
+{
+	for (int policy = CONFIG_BALANCING_ROUND_ROBIN; policy <= CONFIG_BALANCING_MAGLEV;
+	     policy++) {
+		struct bed bed;
+		size_t index = SIZE_MAX;
+
+		bed_open(&bed, (enum config_balancing)policy, NULL, 1);
+		for (uint64_t key = 0; key < 10; key++) {
+			assert_true(choose(&bed, key, NULL, &index));
+			assert_int_equal(index, 0);
+		}
+		assert_false(choose(&bed, 0, (const bool[]){ true }, &index));
+		bed_close(&bed);
+	}
+}
+
 /* Two targets, one out of order: every other client begins with it, not every one. */
 static void test_second_choice_takes_no_turn(void **state)
 {
@@ -405,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_down_is_left_out_until_panic),
 		cmocka_unit_test(test_each_is_tried_once),
 		cmocka_unit_test(test_second_choice_takes_no_turn),
+		cmocka_unit_test(test_one_target),
 		cmocka_unit_test(test_odd_lists),
 	};
 

@@ -243,6 +243,20 @@ def test_through_another_gateway(make_gateway, authority, upstream):
     assert "this proxy answered 302" in error or "this proxy answered 401" in error
 
 
+def test_through_another_gateway_that_wants_a_certificate(make_gateway, authority, other_authority, upstream):
+    """The inner one asks for a client certificate in the handshake: it is ours, and nobody else gets in."""
+    inner = make_gateway(tcp_route("x", upstream.port, **PUBLIC), downstream_mtls={
+        "ca_file": str(other_authority.ca), "enforcement": "reject_connection"})
+    certificate, key = _client_certificate(other_authority)
+    settings = {"tls_custom_ca_file": str(authority.ca), "tls_server_name": host("x")}
+    shown = {"tls_client_cert_file": str(certificate), "tls_client_key_file": str(key)}
+    to = f"https://127.0.0.1:{inner.port}"
+    assert echoes(make_gateway(proxy_route(to, **settings, **shown)))
+    outer = make_gateway(proxy_route(to, **settings))
+    assert reason(outer) in ("upstream-tls", "upstream-refused")
+    assert f"127.0.0.1:{inner.port}" in outer.log.wait("upstream not reachable")["error"]
+
+
 def test_one_proxy_of_two_is_out_of_order(make_gateway):
     good, bad = ScriptedProxy(), ScriptedProxy(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
     gateway = make_gateway(proxy_route([f"http://127.0.0.1:{proxy.port}" for proxy in (bad, good)]))

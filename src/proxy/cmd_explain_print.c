@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "proxy/explain.h"
+#include "tls/client_ca.h"
 
 #define JSON_MAX        (64u << 20)
 #define DEPTH_CRITERION 2 /* of a step */
@@ -79,16 +80,21 @@ static void print_user(const struct policy_input *input)
 
 static void print_certificate(const struct explanation *e)
 {
-	const struct policy_certificate *c = &e->input->certificate;
+	struct client_ca *ca = e->route->client_ca;
+	enum client_certificate_verdict verdict;
+	int64_t until_unix;
 
-	if (e->certificate)
-		(void)printf("certificate  %.*s%s\n",
-			     STR_FMT(peer_certificate_facts(e->certificate)->subject),
-			     !c->is_checked ? ""
-			     : c->is_valid  ? ", valid"
-					    : ", not valid");
-	else if (c->is_checked)
-		(void)printf("certificate  none is shown\n");
+	if (!e->certificate) {
+		if (ca)
+			(void)printf("certificate  none is shown\n");
+		return;
+	}
+	(void)printf("certificate  %.*s", STR_FMT(peer_certificate_facts(e->certificate)->subject));
+	if (ca) {
+		verdict = client_ca_verify(ca, e->certificate, e->input->now_unix, &until_unix);
+		(void)printf(", %s", client_certificate_verdict_name(verdict));
+	}
+	(void)printf("\n");
 }
 
 static void print_facts(const struct explanation *e)

@@ -80,7 +80,8 @@ static void test_keys(void **state)
 /* Each of these, if it were only ignored, could let in somebody whom it keeps out. */
 static void test_what_must_not_be_ignored(void **state)
 {
-	static const char *const global[] = { "pomerium_zero_token" };
+	static const char *const global[] = { "metrics_client_ca", "metrics_client_ca_file",
+					      "pomerium_zero_token" };
 	static const char *const route[] = { "sub_policies" };
 	char text[200];
 	char expected[200];

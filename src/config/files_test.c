@@ -118,8 +118,7 @@ static void test_bad_text(void **state)
 		{ "cr.yaml", "workers: 1\rlog_level: loud\r",
 		  "E @:2:12: log_level: \"loud\" is not a log level (trace, debug, info, warn, error, "
 		  "fatal, off)\n" },
-		{ "yaml.json", "workers: 1\n",
-		  "E @:1:1: Invalid JSON plain scalar\n" },
+		{ "yaml.json", "workers: 1\n", "E @:1:1: Invalid JSON plain scalar\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

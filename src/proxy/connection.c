@@ -219,11 +219,14 @@ static void on_handshake_due(struct timer *timer)
 	fail(c, &e, STREAM_CLOSE_NORMAL);
 }
 
-static void log_refused(struct worker *worker, struct admission_count *count, const char *setting)
+static void turn_away(struct worker *worker, struct stream *stream, struct admission_count *count,
+		      const char *setting)
 {
 	uint64_t refused = admission_take_refused(count, loop_now_ms(worker->loop));
 	struct log_line line;
 
+	stream_close(stream, STREAM_CLOSE_RESET);
+	counters_refusal(&worker->counters, "overloaded");
 	if (refused == 0)
 		return;
 	log_begin(worker->shared.log, &line, LOG_WARN, "proxy");
@@ -239,8 +242,7 @@ static void shake_hands(struct connection *c)
 	struct admission_count *handshakes = &admission_of(worker)->handshakes;
 
 	if (!admission_enter(handshakes, config->limits.max_handshakes)) {
-		log_refused(worker, handshakes, "max_handshakes");
-		stream_close(TAKE(c->stream), STREAM_CLOSE_RESET);
+		turn_away(worker, TAKE(c->stream), handshakes, "max_handshakes");
 		connection_leave(c);
 		return;
 	}
@@ -286,8 +288,7 @@ void connection_open(struct worker *worker, struct stream *stream, const struct 
 	struct connection *c;
 
 	if (!admission_enter(connections, config->limits.max_connections)) {
-		log_refused(worker, connections, "max_connections");
-		stream_close(stream, STREAM_CLOSE_RESET);
+		turn_away(worker, stream, connections, "max_connections");
 		return;
 	}
 	c = mem_alloc(sizeof(*c));

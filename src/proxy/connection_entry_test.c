@@ -295,6 +295,14 @@ static void test_late_tunnel(void **state)
 	hang_up(f, client);
 }
 
+static uint64_t count_refusals(struct exchange_fixture *f, const char *word)
+{
+	for (size_t i = 0; counters_refusal_words[i]; i++)
+		if (strcmp(counters_refusal_words[i], word) == 0)
+			return counter_read(&f->worker.counters.refusals[i]);
+	return 0;
+}
+
 static void test_max_connections(void **state)
 {
 	struct exchange_fixture *f = *state;
@@ -307,6 +315,7 @@ static void test_max_connections(void **state)
 		assert_int_equal(is_open(f, clients[i]), i < 2);
 	}
 	assert_int_equal(f->control.admission.connections.refused, 2);
+	assert_int_equal(count_refusals(f, "overloaded"), 2);
 	log = exchange_fixture_log(f);
 	assert_int_equal(count_in(log, "\n"), 1); /* for all of the next five seconds */
 	assert_non_null(strstr(log, "\"setting\":\"max_connections\",\"connections-closed\":1"));

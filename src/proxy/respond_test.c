@@ -104,6 +104,9 @@ static const struct refusal_row refusal_rows[] = {
 	  "The gateway has no room for this now: try again in a moment." },
 	{ REFUSAL_INTERNAL, 503, "internal", "ext_authz_error", NULL, "Service Unavailable",
 	  "The gateway could not decide about this: its log says why." },
+	{ REFUSAL_CLIENT_CERTIFICATE, 495, "client-certificate-required", NULL,
+	  "a valid client certificate is required to access this page",
+	  "Client Certificate Required", "A valid client certificate is needed to use " WHAT "." },
 };
 
 static void expect(struct exchange_fixture *f, const struct refusal_row *row,
@@ -202,6 +205,11 @@ static void test_kubernetes(void **state)
 		f,
 		"{\"apiVersion\":\"v1\",\"code\":401,\"kind\":\"Status\",\"message\":\"Unauthorized\","
 		"\"reason\":\"Unauthorized\",\"status\":\"Failure\"}");
+	refuse(f, REFUSAL_CLIENT_CERTIFICATE, agent);
+	exchange_fixture_expect_body(
+		f, "{\"apiVersion\":\"v1\",\"code\":495,\"kind\":\"Status\","
+		   "\"message\":\"Client Certificate Required\",\"reason\":\"Unauthorized\","
+		   "\"status\":\"Failure\"}");
 	/* What the data plane says does not depend on the program. */
 	refuse(f, REFUSAL_ROUTE_NOT_FOUND, agent);
 	expect(f, &refusal_rows[0], "content-type: application/json; charset=UTF-8\n");

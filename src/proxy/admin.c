@@ -13,6 +13,7 @@
 #include "proxy/control.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
+#include "proxy/upstream_hold.h"
 
 #define PATH_LEN_MAX 4096
 
@@ -91,17 +92,27 @@ static void write_route(struct admin_table *t, const struct route *route)
 {
 	const struct config_route *config = route->config;
 	struct buf targets = BUF_INIT(ADMIN_TABLE_MAX);
+	struct buf down = BUF_INIT(ADMIN_TABLE_MAX);
 
-	for (size_t i = 0; i < config->target_count; i++)
-		(void)buf_printf(&targets, "%s%.*s:%u", i ? "," : "",
-				 STR_FMT(config->targets[i].host), config->targets[i].port);
+	for (size_t i = 0; i < config->target_count; i++) {
+		char text[UPSTREAM_TEXT_MAX];
+
+		upstream_target_format(&config->targets[i], text);
+		(void)buf_printf(&targets, "%s%s", i ? "," : "", text);
+		if (config->upstream.check_count > 0 &&
+		    atomic_load(&route->state->targets[i].is_down))
+			(void)buf_printf(&down, "%s%s", down.len ? "," : "", text);
+	}
 	admin_row_begin(t);
 	admin_row_text(t, "id", str_from(route->id));
 	admin_row_text(t, "name", config->name);
 	admin_row_text(t, "from", config->from);
 	admin_row_text(t, "to", buf_view(&targets));
+	admin_row_uint(t, "tunnels", atomic_load(&route->state->tunnels_active));
+	admin_row_text(t, "down", buf_view(&down));
 	admin_row_end(t);
 	buf_done(&targets);
+	buf_done(&down);
 }
 
 static void get_routes(struct question *q)
@@ -110,7 +121,7 @@ static void get_routes(struct question *q)
 	struct admin_table t;
 
 	admin_table_init(&t, q->form);
-	admin_table_begin(&t, "routes", "ID\tNAME\tFROM\tTO");
+	admin_table_begin(&t, "routes", "ID\tNAME\tFROM\tTO\tTUNNELS\tDOWN");
 	for (size_t i = 0; i < routes->count; i++)
 		write_route(&t, &routes->routes[i]);
 	admin_table_end(&t, STR(""));

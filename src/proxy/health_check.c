@@ -5,8 +5,6 @@
 
 #include "proxy/health_check.h"
 
-#include <stdio.h>
-
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/buf.h"
@@ -64,9 +62,7 @@ static void log_change(const struct watched *w, bool is_down, const struct err *
 	char target[UPSTREAM_TEXT_MAX];
 	struct log_line line;
 
-	(void)snprintf(
-		target, sizeof(target), w->target.hop == CONFIG_HOP_UNIX ? "unix:%.*s" : "%.*s:%u",
-		STR_FMT(str_first(w->target.host, sizeof(target) - 16)), (unsigned)w->target.port);
+	upstream_target_format(&w->target, target);
 	log_begin(w->all->log, &line, is_down ? LOG_WARN : LOG_INFO, "proxy");
 	log_cstr(&line, "route-id", w->state->id);
 	log_cstr(&line, "target", target);

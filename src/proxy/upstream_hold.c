@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/url.h"
 #include "io/relay.h"
 #include "io/stream.h"
 #include "proxy/control.h"
@@ -211,6 +212,24 @@ bool upstream_keep(struct exchange *x, const struct route *route)
 	return true;
 }
 
+void upstream_target_format(const struct config_target *target, char out[UPSTREAM_TEXT_MAX])
+{
+	static const char *const schemes[] = {
+		[CONFIG_HOP_TCP] = "",
+		[CONFIG_HOP_UNIX] = "unix:",
+		[CONFIG_HOP_HTTP_PROXY] = "http://",
+		[CONFIG_HOP_HTTPS_PROXY] = "https://",
+	};
+	bool has_colon = str_find(target->host, ':') < target->host.len;
+	struct str host = str_first(target->host, HOST_NAME_MAX_LEN);
+
+	if (target->hop == CONFIG_HOP_UNIX)
+		(void)snprintf(out, UPSTREAM_TEXT_MAX, "unix:%.*s", STR_FMT(host));
+	else
+		(void)snprintf(out, UPSTREAM_TEXT_MAX, has_colon ? "%s[%.*s]:%u" : "%s%.*s:%u",
+			       schemes[target->hop], STR_FMT(host), (unsigned)target->port);
+}
+
 void upstream_address_format(const struct exchange *x, char out[UPSTREAM_TEXT_MAX])
 {
 	const struct upstream_hold *hold = &x->upstream;
@@ -221,7 +240,7 @@ void upstream_address_format(const struct exchange *x, char out[UPSTREAM_TEXT_MA
 		return;
 	target = &x->route->config->targets[hold->target];
 	if (target->hop == CONFIG_HOP_UNIX)
-		(void)snprintf(out, UPSTREAM_TEXT_MAX, "unix:%.*s", STR_FMT(target->host));
+		upstream_target_format(target, out);
 	else
 		addr_format(&hold->address, out);
 }

@@ -17,8 +17,9 @@
 #include "base/buf.h"
 #include "proxy/route_state.h"
 
-#define UPSTREAM_TEXT_MAX 128 /* "unix:" and the longest path there is */
+#define UPSTREAM_TEXT_MAX 288 /* a scheme, the longest name there is, a port */
 
+struct config_target;
 struct exchange;
 struct route;
 struct stream;
@@ -62,5 +63,8 @@ void upstream_release(struct exchange *x);
  */
 bool upstream_keep(struct exchange *x, const struct route *route);
 
-/* "10.0.0.5:6379", "unix:/run/redis.sock"; empty: not connected. */
+/* As it is told to the operator: "redis:6379", "[::1]:6379", "unix:/run/redis.sock", "https://proxy:8443". */
+void upstream_target_format(const struct config_target *target, char out[UPSTREAM_TEXT_MAX]);
+
+/* The address of who answered: "10.0.0.5:6379", "unix:/run/redis.sock"; empty: not connected. */
 void upstream_address_format(const struct exchange *x, char out[UPSTREAM_TEXT_MAX]);

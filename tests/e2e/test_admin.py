@@ -38,7 +38,7 @@ def test_status_and_routes(gateway, upstream):
     [route] = ask(gateway, "routes")["routes"]
     assert (route["name"], route["to"]) == ("cache", f"127.0.0.1:{upstream.port}")
     heading, row = operate(gateway, "routes").stdout.splitlines()
-    assert heading.split() == ["ID", "NAME", "FROM", "TO"]
+    assert heading.split() == ["ID", "NAME", "FROM", "TO", "TUNNELS", "DOWN"]
     assert row.index(f"127.0.0.1:{upstream.port}") == heading.index("TO")
 
 

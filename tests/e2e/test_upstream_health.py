@@ -6,6 +6,7 @@ import threading
 
 from lib.gateway import tcp_route
 from lib.net import free_port
+from lib.operator import ask
 from lib.services import Redis, Upstream
 from lib.upstreams import PUBLIC, letter_of, named, targets
 
@@ -48,6 +49,8 @@ def test_it_comes_back(make_gateway):
                                  health_checks=[{**QUICK, "tcp_health_check": {}}]))
     gateway.log.wait("target is down", target=f"127.0.0.1:{port}")
     assert {letter_of(gateway, "x") for _ in range(6)} == {b"a"}
+    [listed] = ask(gateway, "GET", "/routes")[1]["routes"]
+    assert (listed["down"], listed["tunnels"]) == (f"127.0.0.1:{port}", 0)
     back = Upstream.__new__(Upstream)
     back.serve = lambda connection: (connection.sendall(b"b"), back.echo(connection))
     back.listener = socket.create_server(("127.0.0.1", port), backlog=100)

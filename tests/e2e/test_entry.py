@@ -145,6 +145,12 @@ def test_a_redirect_address_in_use_is_an_error(make_gateway):
             make_gateway(tcp_route("x", 1, **PUBLIC), http_redirect_addr="127.0.0.1:%d" % taken.getsockname()[1])
 
 
+def test_one_address_for_both_is_an_error(make_gateway):
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(AssertionError, match="cannot listen on"):
+        make_gateway(tcp_route("x", 1, **PUBLIC), address=address, http_redirect_addr=address)
+
+
 # ---- TLS ended by somebody else ----
 
 

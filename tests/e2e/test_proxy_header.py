@@ -1,13 +1,16 @@
 """use_proxy_protocol: the header in front of a connection is required, strict, and says who is connected."""
 
+import json
 import pathlib
 import socket
 import struct
 
 import pytest
 
+from lib.device import AUTHORIZATION
 from lib.front import HaProxy, Nginx
 from lib.gateway import Gateway, host, tcp_route
+from lib.login import Browser
 from lib.net import Connection, PlainConnection, connect_bytes, free_port, request_bytes, tls_context
 from lib.process import eventually
 from lib.services import redis_cli
@@ -173,6 +176,17 @@ def test_a_slow_header_has_its_time(make_gateway, redis):
         raw.sendall(V1)
         assert read_to_end(raw) == b""
     gateway.log.wait("connection failed", reason="timeout", ip=CLIENT4)
+
+
+def test_the_page_for_machines_shows_where_one_asked_from(gateway, tmp_path):
+    front = HaProxy(tmp_path / "front", gateway, "send-proxy")
+    form = [("Content-Type", "application/x-www-form-urlencoded")]
+    with gateway.open("redis", preface=V1) as connection:
+        answer = connection.ask(request_bytes("POST", AUTHORIZATION, f"{host('redis')}:{front.port}", form,
+                                              b"client_name=backup"))
+    page = Browser(gateway.ca).log_in(json.loads(answer.text)["verification_uri_complete"], DEMO)
+    assert CLIENT4 in page.text and "127.0.0.1" not in page.text
+    front.stop()
 
 
 @pytest.mark.parametrize("server", ["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl"])

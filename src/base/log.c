@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log_console.h"
+#include "base/log_file.h"
 #include "base/log_queue.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
@@ -24,6 +25,7 @@
 #define FIELDS_MAX        (LOG_LINE_MAX - LOG_MESSAGE_MAX * ESCAPE_GROWTH_MAX - FRAME_MAX)
 
 struct log {
+	struct log_file *file;   /* or NULL, and one of the next two: */
 	struct log_queue *queue; /* NULL: lines are written by the caller */
 	enum log_form form;
 	atomic_int level;     /* enum log_level */
@@ -61,6 +63,17 @@ struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_lev
 	if (mode == LOG_QUEUED)
 		log->queue = log_queue_new(fd, report_dropped,
 					   log); /* without a thread: directly */
+	return log;
+}
+
+struct log *log_new_to_file(struct log_file *file, enum log_level level)
+{
+	struct log *log = mem_alloc(sizeof(*log));
+
+	log->file = file;
+	log->form = LOG_JSON;
+	atomic_init(&log->level, (int)level);
+	(void)pthread_mutex_init(&log->lock, NULL); /* cannot fail on Linux */
 	return log;
 }
 
@@ -117,6 +130,8 @@ enum log_form log_form_for(int fd)
 
 uint64_t log_dropped(const struct log *log)
 {
+	if (log->file)
+		return log_file_dropped(log->file);
 	if (log->queue)
 		return log_queue_dropped(log->queue);
 	return atomic_load_explicit(&log->dropped, memory_order_relaxed);
@@ -125,7 +140,7 @@ uint64_t log_dropped(const struct log *log)
 void log_begin(struct log *log, struct log_line *line, enum log_level level, const char *service)
 {
 	*line = (struct log_line){ .level = level, .service = str_from(service) };
-	if (!log_is_enabled(log, level))
+	if (!log_is_enabled(log, level) || (log->file && !log_file_has_file(log->file)))
 		return;
 	line->log = log;
 	line->fields = BUF_INIT(LOG_LINE_MAX);
@@ -318,7 +333,9 @@ void log_end(struct log_line *line, const char *message)
 	if (!line->log)
 		return;
 	finish_line(line, message);
-	if (line->log->queue)
+	if (line->log->file)
+		log_file_append(line->log->file, buf_view(&line->fields));
+	else if (line->log->queue)
 		log_queue_append(line->log->queue, buf_view(&line->fields));
 	else
 		write_directly(line->log, buf_view(&line->fields));

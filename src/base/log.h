@@ -41,6 +41,11 @@ enum log_mode { LOG_DIRECT, LOG_QUEUED };
 
 struct log;
 
+struct log_file;
+
+/* To a file that must not lose a line (log_file.h), which is borrowed and goes last: as JSON. */
+struct log *log_new_to_file(struct log_file *file, enum log_level level);
+
 /* fd is borrowed. */
 struct log *log_new(int fd, enum log_form form, enum log_mode mode, enum log_level level);
 

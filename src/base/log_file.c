@@ -217,15 +217,15 @@ struct log_file *log_file_new(void (*on_problem)(void *arg, const struct err *e)
 	return NULL;
 }
 
-int log_file_use(struct log_file *f, const char *path, struct err *e)
+int log_file_open(const char *path, struct err *e)
 {
-	int fd = -1;
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 
-	if (path) {
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-		if (fd < 0)
-			return err_errno(e, errno, "opening %s", path);
-	}
+	return fd < 0 ? err_errno(e, errno, "opening %s", path) : fd;
+}
+
+void log_file_use(struct log_file *f, int fd)
+{
 	(void)pthread_mutex_lock(&f->lock);
 	if (f->has_next && f->next_fd >= 0)
 		(void)close(f->next_fd); /* nothing was written to it */
@@ -234,7 +234,6 @@ int log_file_use(struct log_file *f, const char *path, struct err *e)
 	atomic_store(&f->has_file, fd >= 0);
 	(void)pthread_cond_signal(&f->has_work);
 	(void)pthread_mutex_unlock(&f->lock);
-	return 0;
 }
 
 void log_file_append(struct log_file *f, struct str line)

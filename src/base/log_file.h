@@ -28,11 +28,11 @@ struct log_file;
 struct log_file *log_file_new(void (*on_problem)(void *arg, const struct err *e), void *arg,
 			      struct err *e);
 
-/*
- * Appends to that file from now on, opened anew even if it is the same: it is created with mode 0600. NULL: to none. Lines
- * before it go to the file before. On failure nothing changes.
- */
-int log_file_use(struct log_file *f, const char *path, struct err *e);
+/* A descriptor to append to, created with mode 0600 if it is not there; -1 if it cannot be opened. */
+int log_file_open(const char *path, struct err *e);
+
+/* From now on lines go there. -1: nowhere. Takes the descriptor. What was appended before goes to the file before. */
+void log_file_use(struct log_file *f, int fd);
 
 /* A whole line with its '\n'. Ignored if there is no file. */
 void log_file_append(struct log_file *f, struct str line);

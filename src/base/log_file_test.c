@@ -73,6 +73,14 @@ static void wait_for(atomic_uint *count)
 		(void)usleep(1000);
 }
 
+static void use(struct log_file *file, const char *path)
+{
+	int fd = log_file_open(path, NULL);
+
+	assert_true(fd >= 0);
+	log_file_use(file, fd);
+}
+
 static void test_lines_are_appended(void **state)
 {
 	struct scene s;
@@ -81,7 +89,7 @@ static void test_lines_are_appended(void **state)
 	scene_init(&s);
 	log_file_append(s.file, STR("nowhere\n")); /* there is no file yet */
 	assert_false(log_file_has_file(s.file));
-	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	use(s.file, s.path);
 	assert_true(log_file_has_file(s.file));
 	log_file_append(s.file, STR("one\n"));
 	log_file_append(s.file, STR("two\n"));
@@ -112,7 +120,7 @@ static void test_rotation_loses_nothing(void **state)
 
 	scene_init(&s);
 	(void)snprintf(old, sizeof(old), "%s/old.log", s.directory);
-	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	use(s.file, s.path);
 	log_file_append(s.file, STR("before\n"));
 	while (stat(s.path, &st) < 0 || st.st_size == 0)
 		(void)usleep(1000);
@@ -120,7 +128,7 @@ static void test_rotation_loses_nothing(void **state)
 	log_file_append(s.file, STR("between\n"));
 	while (stat(old, &st) < 0 || st.st_size == strlen("before\n"))
 		(void)usleep(1000);
-	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	use(s.file, s.path);
 	log_file_append(s.file, STR("after\n"));
 	log_file_free(s.file);
 	assert_both(old, s.path, "before\nbetween\nafter\n");
@@ -133,8 +141,8 @@ static void test_a_bad_path_changes_nothing(void **state)
 	struct err e = { 0 };
 
 	scene_init(&s);
-	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
-	assert_int_equal(log_file_use(s.file, "/nonexistent/audit.log", &e), -1);
+	use(s.file, s.path);
+	assert_int_equal(log_file_open("/nonexistent/audit.log", &e), -1);
 	assert_non_null(strstr(e.text, "/nonexistent/audit.log"));
 	log_file_append(s.file, STR("one\n"));
 	log_file_free(s.file);
@@ -147,11 +155,11 @@ static void test_what_a_full_disk_refuses_is_kept(void **state)
 	struct scene s;
 
 	scene_init(&s);
-	assert_int_equal(log_file_use(s.file, "/dev/full", NULL), 0);
+	use(s.file, "/dev/full");
 	log_file_append(s.file, STR("one\n"));
 	wait_for(&s.problems);
 	log_file_append(s.file, STR("two\n"));
-	assert_int_equal(log_file_use(s.file, s.path, NULL), 0);
+	use(s.file, s.path);
 	wait_for(&s.recoveries);
 	log_file_free(s.file);
 	assert_text(s.path, "one\ntwo\n");
@@ -168,7 +176,7 @@ static void test_too_much_is_known_and_counted(void **state)
 	scene_init(&s);
 	memset(line, 'x', size - 1);
 	line[size - 1] = '\n';
-	assert_int_equal(log_file_use(s.file, "/dev/full", NULL), 0);
+	use(s.file, "/dev/full");
 	assert_false(log_file_is_full(s.file));
 	for (size_t i = 0; i < LOG_FILE_MARK / size; i++)
 		log_file_append(s.file, str_of(line, size));

@@ -10,6 +10,7 @@
 #include "proxy/bearer_cache.h"
 #include "proxy/change_feed.h"
 #include "proxy/admin.h"
+#include "proxy/audit_file.h"
 #include "proxy/end_reasons.h"
 #include "proxy/health.h"
 #include "proxy/health_check.h"
@@ -111,6 +112,17 @@ static int open_redirects(struct control *c, struct err *e)
 	return 0;
 }
 
+static int open_audit(struct control *c, struct err *e)
+{
+	int fd;
+
+	c->audit = audit_file_new(c->log, e);
+	if (!c->audit || audit_file_prepare(&c->snapshot->config->logs, &fd, e) < 0)
+		return -1;
+	audit_file_commit(c->audit, fd);
+	return 0;
+}
+
 static int open_metrics(struct control *c, struct err *e)
 {
 	struct metrics_change change;
@@ -150,7 +162,8 @@ int control_start(struct control *c, struct err *e)
 	c->health_checks = health_checks_new(c->loop, c->log);
 	health_checks_set(c->health_checks, c->snapshot);
 	c->metrics = metrics_new(c);
-	if (open_redirects(c, e) < 0 || open_metrics(c, e) < 0 || health_open(c, &c->health, e) < 0)
+	if (open_audit(c, e) < 0 || open_redirects(c, e) < 0 || open_metrics(c, e) < 0 ||
+	    health_open(c, &c->health, e) < 0)
 		return -1;
 	return admin_open(c, &c->admin, e);
 }
@@ -181,5 +194,6 @@ void control_done(struct control *c)
 	if (c->loop)
 		loop_turn(c->loop, false);
 	loop_free(TAKE(c->loop));
+	audit_file_free(TAKE(c->audit));
 	snapshot_unref(TAKE(c->snapshot));
 }

@@ -19,6 +19,7 @@
 #include "proxy/reload.h"
 
 struct admin;
+struct audit_file;
 struct bearer_cache;
 struct change_feed;
 struct end_reasons;
@@ -38,7 +39,8 @@ struct upkeep;
 struct worker;
 
 struct control {
-	struct log *log;     /* any thread */
+	struct log *log; /* any thread */
+	struct audit_file *audit;
 	struct store *store; /* any thread */
 	struct loop *loop;
 	struct mailbox *mailbox; /* any thread may post */
@@ -62,7 +64,6 @@ struct control {
 	struct admission admission;        /* any thread */
 	atomic_uint_fast64_t store_errors; /* any thread: how often the store went away */
 	struct reload *reload;             /* the server's */
-	struct reload_state reloads;
 };
 
 /* log and snapshot are set. Opens the store and everything else, on this thread. */

@@ -8,6 +8,7 @@
 #include "io/relay.h"
 #include "io/stream.h"
 #include "proxy/audit.h"
+#include "proxy/audit_fields.h"
 #include "proxy/authenticate.h"
 #include "proxy/authorize.h"
 #include "proxy/connection.h"
@@ -113,7 +114,9 @@ static void keep_facts(struct exchange *x)
 		.path = arena_copy(&x->arena, request->path),
 		.user_agent = arena_copy(&x->arena, user_agent),
 		.referer = arena_copy(&x->arena, str_first(referer, str_find(referer, '?'))),
+		.has_query = request->query.len > 0,
 	};
+	audit_keep_headers(x);
 }
 
 void exchange_start(struct connection *connection, const struct http_request *request)

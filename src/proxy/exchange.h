@@ -70,6 +70,9 @@ struct request_facts {
 	struct str path;
 	struct str user_agent;
 	struct str referer;
+	bool has_query;
+	struct http_header *headers; /* those an operator wants to see in the log */
+	size_t header_count;
 };
 
 struct exchange {

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "proxy/audit_file.h"
 #include "proxy/control.h"
 #include "proxy/counters.h"
 #include "proxy/metrics_text.h"
@@ -196,7 +197,7 @@ static void write_sessions(const struct page *p)
 
 static void write_reloads(const struct page *p)
 {
-	const struct reload_state *reloads = &p->control->reloads;
+	const struct reload_state *reloads = reload_state(p->control->reload);
 	const struct metrics_label good[] = { { "result", STR("success") }, { 0 } };
 	const struct metrics_label bad[] = { { "result", STR("failure") }, { 0 } };
 
@@ -206,17 +207,18 @@ static void write_reloads(const struct page *p)
 
 static void write_last_reload(const struct page *p)
 {
-	sample(p, NULL, p->control->reloads.is_last_good ? 1 : 0);
+	sample(p, NULL, reload_state(p->control->reload)->is_last_good ? 1 : 0);
 }
 
 static void write_last_reload_time(const struct page *p)
 {
-	sample(p, NULL, (uint64_t)p->control->reloads.last_success_unix);
+	sample(p, NULL, (uint64_t)reload_state(p->control->reload)->last_success_unix);
 }
 
 static void write_dropped_lines(const struct page *p)
 {
-	sample(p, NULL, log_dropped(p->control->log));
+	sample(p, NULL,
+	       log_dropped(p->control->log) + log_dropped(audit_file_log(p->control->audit)));
 }
 
 static void write_store_errors(const struct page *p)

@@ -8,6 +8,7 @@
 #include "proxy/reload.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@
 #include "io/file_watch.h"
 #include "io/loop.h"
 #include "io/work.h"
+#include "proxy/audit_file.h"
 #include "proxy/configuration.h"
 #include "proxy/control.h"
 #include "proxy/health_check.h"
@@ -48,8 +50,15 @@ struct reload {
 	size_t updates; /* workers that have not answered */
 	struct report report;
 	struct reload_changes changes;
+	struct reload_state state;
+};
+
+/* What a round has made and nobody uses yet. */
+struct prepared {
+	struct listening listening;
 	struct redirect_change redirects;
 	struct metrics_change metrics;
+	int audit_fd; /* -1: none */
 };
 
 /* ---- loading ---- */
@@ -123,7 +132,7 @@ static void note_result(struct reload_state *state, const struct reload_outcome 
 
 static void end_round(struct reload *r, const struct reload_outcome *outcome)
 {
-	note_result(&r->control->reloads, outcome);
+	note_result(&r->state, outcome);
 	reload_log(r->control->log, TAKE(r->round), outcome);
 	tell_waiters(r, outcome);
 	report_done(&r->report);
@@ -195,49 +204,46 @@ static void update_workers(struct reload *r, struct listening *listening)
 	}
 }
 
-static void discard_changes(struct reload *r)
+static void discard(struct prepared *p)
 {
-	redirect_change_discard(&r->redirects);
-	metrics_change_discard(&r->metrics);
+	redirect_change_discard(&p->redirects);
+	metrics_change_discard(&p->metrics);
+	listening_done(&p->listening);
+	if (p->audit_fd >= 0)
+		(void)close(p->audit_fd); /* nothing was written to it */
 }
 
-/* All that can fail, the sockets first: what comes last needs no undoing. */
-static int prepare(struct reload *r, const struct snapshot *next, struct listening *listening,
-		   struct err *e)
+/* All that can fail; what comes last needs no undoing. What was made before a failure is the caller's. */
+static int prepare(struct reload *r, const struct snapshot *next, struct prepared *p, struct err *e)
 {
 	struct control *c = r->control;
+	const struct config_listen *listen = &next->config->listen;
 	struct str before = c->snapshot->config->tls.authority_pem;
 	struct str after = next->config->tls.authority_pem;
 
-	*listening = (struct listening){ 0 };
-	if (redirect_listener_prepare(c->redirects, &next->config->listen, &r->redirects, e) < 0)
+	if (redirect_listener_prepare(c->redirects, listen, &p->redirects, e) < 0 ||
+	    metrics_prepare(c->metrics, next, &p->metrics, e) < 0 ||
+	    audit_file_prepare(&next->config->logs, &p->audit_fd, e) < 0)
 		return -1;
-	if (metrics_prepare(c->metrics, next, &r->metrics, e) < 0) {
-		redirect_change_discard(&r->redirects);
-		return -1;
-	}
-	if (r->changes.has_new_address && listening_open(listening, &next->config->listen.address,
-							 c->worker_count, &c->address, e) < 0) {
-		discard_changes(r);
+	if (r->changes.has_new_address &&
+	    listening_open(&p->listening, &listen->address, c->worker_count, &c->address, e) < 0)
 		return err_wrap(e, "address");
-	}
-	if (!str_equal(before, after) && fetcher_set_authorities(c->fetcher, after, e) < 0) {
-		discard_changes(r);
-		listening_done(listening);
+	if (!str_equal(before, after) && fetcher_set_authorities(c->fetcher, after, e) < 0)
 		return err_wrap(e, "certificate_authority");
-	}
 	return 0;
 }
 
 /* Cannot fail. */
-static void commit(struct reload *r, struct snapshot *next, struct listening *listening)
+static void commit(struct reload *r, struct snapshot *next, struct prepared *p)
 {
 	struct control *c = r->control;
+	struct listening *listening = &p->listening;
 
 	old_snapshots_add(r->old, TAKE(c->snapshot));
 	c->snapshot = next;
-	redirect_listener_commit(c->redirects, &next->config->listen, &r->redirects);
-	metrics_commit(c->metrics, next, &r->metrics);
+	redirect_listener_commit(c->redirects, &next->config->listen, &p->redirects);
+	metrics_commit(c->metrics, next, &p->metrics);
+	audit_file_commit(c->audit, p->audit_fd);
 	health_checks_set(c->health_checks, next);
 	log_set_level(c->log, next->config->logs.level);
 	if (listening->count)
@@ -257,7 +263,7 @@ static void on_loaded(void *arg)
 	struct load *load = arg;
 	struct reload *r = load->reload;
 	struct snapshot *next = TAKE(load->snapshot);
-	struct listening listening;
+	struct prepared prepared = { .audit_fd = -1 };
 	struct err e = { 0 };
 
 	r->work = NULL;
@@ -271,12 +277,13 @@ static void on_loaded(void *arg)
 		return;
 	}
 	reload_changes_find(r->control->snapshot, next, &r->changes);
-	if (prepare(r, next, &listening, &e) < 0) {
+	if (prepare(r, next, &prepared, &e) < 0) {
+		discard(&prepared);
 		old_snapshots_add(r->old, next);
 		fail_round(r, &e);
 		return;
 	}
-	commit(r, next, &listening);
+	commit(r, next, &prepared);
 }
 
 /* ---- asking ---- */
@@ -304,6 +311,11 @@ static void begin_round(struct reload *r)
 	load->before = file_set_copy(r->files);
 	load->log = r->control->log;
 	r->work = work_start(r->control->loop, run_load, on_loaded, free_load, load);
+}
+
+const struct reload_state *reload_state(const struct reload *r)
+{
+	return &r->state;
 }
 
 void reload_request(struct reload *r, const char *why)
@@ -344,7 +356,7 @@ struct reload *reload_open(struct control *control, const struct config_source *
 	list_init(&r->waiting);
 	list_init(&r->waiters);
 	restart_settings_init(&r->running, control->snapshot->config);
-	control->reloads = (struct reload_state){
+	r->state = (struct reload_state){
 		.last_unix = now,
 		.last_success_unix = now,
 		.is_last_good = true,

@@ -14,6 +14,7 @@
 #include "io/file_set.h"
 #include "io/loop.h"
 #include "io/signals.h"
+#include "proxy/audit_file.h"
 #include "proxy/configuration.h"
 #include "proxy/control.h"
 #include "proxy/device_guard.h"
@@ -90,6 +91,8 @@ static int make_workers(struct server *server, struct listening *listening, stru
 	struct control *control = &server->control;
 	const struct worker_shared shared = {
 		.log = control->log,
+		.audit = audit_file_log(control->audit),
+		.audit_file = audit_file_queue(control->audit),
 		.store = control->store,
 		.guard = server->guard,
 		.device_guard = server->device_guard,

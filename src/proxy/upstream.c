@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "io/relay.h"
+#include "proxy/audit.h"
 #include "proxy/balancer.h"
 #include "proxy/connection.h"
 #include "proxy/respond.h"
@@ -224,6 +225,8 @@ enum step stage_dial(struct exchange *x)
 
 	if (x->endpoint)
 		return STEP_NEXT;
+	if (audit_is_blocked(x)) /* said in the log by who writes the file */
+		return respond_refusal(x, REFUSAL_OVERLOADED);
 	admission = upstream_admit(x);
 	if (admission != UPSTREAM_ADMITTED)
 		return refuse(x, admission);

@@ -26,6 +26,7 @@
 struct control;
 struct device_guard;
 struct log;
+struct log_file;
 struct login_guard;
 struct loop;
 struct recheck;
@@ -36,6 +37,8 @@ struct worker;
 /* Borrowed; outlives the workers. */
 struct worker_shared {
 	struct log *log;
+	struct log *audit; /* to audit_file; NULL in tests */
+	struct log_file *audit_file;
 	struct store *store;
 	struct login_guard *guard;
 	struct device_guard *device_guard;

@@ -4,7 +4,8 @@
  * The script is pieces that end with a byte 0xff. The first character of a piece says what happens: c the client sends the
  * rest of it (C: with a good token for every $), u the upstream does, t nothing but time passes, o the dial in progress
  * connects, x it fails, e r n the client ends, resets, closes, E R the upstream ends, resets, k the worker closes its
- * connections, a its exchanges. Connections carry no TLS here, dials go nowhere.
+ * connections, a its exchanges, s the session of the good token is revoked, 0 to 3 one of the configurations below comes into
+ * force. Connections carry no TLS here, dials go nowhere.
  *
  * Properties: whatever the order, nothing is used after it is gone and nothing is left, what the client gets begins
  * like an answer, and no token gets into the log.
@@ -22,9 +23,11 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "jose/jws.h"
+#include "proxy/change_feed.h"
 #include "proxy/connection.h"
 #include "proxy/control.h"
 #include "proxy/device_guard.h"
+#include "proxy/end_reasons.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 #include "session/session_token.h"
@@ -53,26 +56,37 @@ struct play {
 	bool client_is_shut;
 	bool upstream_is_shut;
 	struct buf token;
+	char session_id[UUID_TEXT_LEN + 1];
 	struct buf received;
 	int log_fd;
 };
 
-static const char settings[] =
-	"insecure_server: true\n" /* whatever is played would never be a handshake */
-	"idp_provider: local\n"
-	"local_users:\n"
-	"- {email: alice@example.com, id: user-1, groups: [eng],\n"
+/* Without TLS: whatever is played would never be a handshake. */
+#define USERS                                                                                      \
+	"insecure_server: true\n"                                                                  \
+	"shared_secret: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"                            \
+	"idp_provider: local\n"                                                                    \
+	"local_users:\n"                                                                           \
+	"- {email: alice@example.com, id: user-1, groups: [eng],\n"                                \
 	"   password_hash: $2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e}\n"
-	"routes:\n"
-	"- from: tcp+https://redis.example.com:6379\n"
+#define REDIS                                                                                      \
+	"- from: tcp+https://redis.example.com:6379\n"                                             \
 	"  to: tcp://10.0.0.5:6379\n"
-	"  allowed_users: [alice@example.com]\n"
-	"- from: tcp+https://open.example.com\n"
-	"  to: tcp://10.0.0.6:1\n"
-	"  allow_public_unauthenticated_access: true\n"
-	"- from: tcp+https://closed.example.com\n"
-	"  to: tcp://10.0.0.7:1\n"
-	"  allowed_groups: [ops]\n";
+#define OTHERS                                                                                     \
+	"- from: tcp+https://open.example.com\n"                                                   \
+	"  to: tcp://10.0.0.6:1\n"                                                                 \
+	"  allow_public_unauthenticated_access: true\n"                                            \
+	"- from: tcp+https://closed.example.com\n"                                                 \
+	"  to: tcp://10.0.0.7:1\n"                                                                 \
+	"  allowed_groups: [ops]\n"
+
+/* The first one is in force in the beginning. */
+static const char *const configurations[] = {
+	USERS "routes:\n" REDIS "  allowed_users: [alice@example.com]\n" OTHERS,
+	USERS "routes:\n" REDIS "  allowed_users: [bob@example.com]\n" OTHERS,
+	USERS "routes:\n" OTHERS,
+	USERS "routes:\n" REDIS "  allowed_groups: [ops]\n  tunnel_reauthorization: off\n" OTHERS,
+};
 
 /* ---- in the place of others ---- */
 
@@ -128,6 +142,7 @@ static void make_token(struct play *p)
 	token.session_id = str_from(session->id);
 	token.user_id = STR("user-1");
 	put_session(p, session);
+	memcpy(p->session_id, session->id, sizeof(p->session_id));
 	assert(session_token_issue(p->worker.snapshot->shared_key, &token, &p->token, NULL) == 0);
 	session_unref(session);
 	identity_unref(facts.who);
@@ -137,23 +152,40 @@ static void ignore_event(void *arg, unsigned events)
 {
 }
 
-static void play_init(struct play *p)
+static struct snapshot *make_snapshot(const char *text)
 {
 	struct report report = { 0 };
 	struct config *config = NULL;
+	struct snapshot *snapshot;
+
+	assert(config_parse(str_from(text), "fuzz.yaml", &config, &report, NULL) == 0);
+	snapshot = snapshot_new(config, NULL, &report);
+	assert(snapshot);
+	report_done(&report);
+	return snapshot;
+}
+
+static void tell(void *arg, const char *id)
+{
+	change_feed_tell(arg, id);
+}
+
+static void play_init(struct play *p)
+{
 	struct worker *w = &p->worker;
 	struct stream *near;
 	struct addr peer;
 
 	*p = (struct play){ .token = BUF_INIT(JWS_MAX), .received = BUF_INIT(TEXT_MAX) };
-	assert(config_parse(STR(settings), "fuzz.yaml", &config, &report, NULL) == 0);
-	w->snapshot = snapshot_new(config, NULL, &report);
-	assert(w->snapshot);
-	report_done(&report);
+	w->snapshot = make_snapshot(configurations[0]);
+	p->control.changes = change_feed_new();
+	p->control.end_reasons = end_reasons_new();
 	p->log_fd = memfd_create("log", MFD_CLOEXEC);
 	w->shared.log = log_new(p->log_fd, LOG_JSON, LOG_DIRECT, LOG_DEBUG);
 	assert(store_open(&(struct store_options){ .type = STORE_MEMORY,
-						   .shared_key = w->snapshot->shared_key },
+						   .shared_key = w->snapshot->shared_key,
+						   .on_change = tell,
+						   .arg = p->control.changes },
 			  &p->control.store, NULL) == 0);
 	w->shared.store = p->control.store;
 	w->shared.control = &p->control;
@@ -237,6 +269,8 @@ static void play_done(struct play *p)
 	recheck_stop(w->recheck);
 	mailbox_close(w->mailbox);
 	recheck_free(w->recheck);
+	change_feed_free(p->control.changes);
+	end_reasons_free(p->control.end_reasons);
 	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	snapshot_unref(w->snapshot);
@@ -311,6 +345,22 @@ static void dial_fails(struct play *p, struct str how)
 	mem_free(d);
 }
 
+static void revoke_session(struct play *p)
+{
+	struct store_call call = { .verb = STORE_REMOVE, .kind = RECORD_SESSION };
+
+	memcpy(call.key, p->session_id, sizeof(p->session_id));
+	store_run(p->worker.shared.store, &call);
+	store_call_done(&call);
+}
+
+static void reload(struct play *p, size_t number)
+{
+	snapshot_unref(p->worker.snapshot);
+	p->worker.snapshot = make_snapshot(configurations[number]);
+	recheck_all(&p->worker);
+}
+
 static void shut(struct stream *s, bool *is_shut)
 {
 	if (s && !*is_shut)
@@ -354,6 +404,15 @@ static void act(struct play *p, char what, struct str text)
 		return;
 	case 'a':
 		abort_tunnels(p);
+		return;
+	case 's':
+		revoke_session(p);
+		return;
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+		reload(p, (size_t)(what - '0'));
 		return;
 	case 't':
 		turn(p);

@@ -9,6 +9,7 @@
 #include "proxy/control.h"
 #include "proxy/end_reasons.h"
 #include "proxy/respond.h"
+#include "proxy/route.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -90,7 +91,10 @@ static enum step confirm(struct exchange *x)
 	case RECHECK_ALLOWED:
 		return open_tunnel(x);
 	case RECHECK_ROUTE_REMOVED:
-		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
+		/* Only the target may be gone that it was connected to: whoever tries again gets another. */
+		return respond_refusal(x, route_find(x->worker->snapshot, x->facts.authority)
+						  ? REFUSAL_UPSTREAM_UNREACHABLE
+						  : REFUSAL_ROUTE_NOT_FOUND);
 	case RECHECK_SESSION_REVOKED:
 		return refuse_session(x, PROBLEM_UNKNOWN);
 	case RECHECK_SESSION_EXPIRED:

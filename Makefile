@@ -18,7 +18,7 @@ help:
 	@echo 'make unit            unit tests and fuzz corpora, under the address and undefined-behaviour sanitizers'
 	@echo 'make e2e             end-to-end tests only (ARGS="-k redis" picks)'
 	@echo 'make lint            style checks, formatting included'
-	@echo 'make bench           beside HAProxy and nginx; logins, sessions, policies; writes bench/RESULTS.md'
+	@echo 'make bench           beside HAProxy and nginx; logins, sessions, policies, reloads; writes bench/RESULTS.md'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
 	@echo 'make format          clang-format over the sources'
 	@echo 'make reference       writes docs/reference.md anew, from the tables of the settings'
@@ -60,6 +60,7 @@ bench: release
 	@/usr/bin/python3 bench/run.py $(RELEASE) $(ARGS)
 	@.venv/bin/python bench/run_sessions.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_policy.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+	@.venv/bin/python bench/run_reload.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 
 fuzz:
 	@tools/setup.sh build fuzz

@@ -1,10 +1,11 @@
-"""Measures what a reload costs whoever has a tunnel open: the longest turn of a worker, and how long the reload takes.
+"""Measures what a reload costs whoever has a tunnel open, on this machine; writes its part of bench/RESULTS.md.
 
-    python3 bench/reload.py BUILD [TUNNELS [ROUTES [RELOADS]]]
+    .venv/bin/python bench/run_reload.py BUILD-DIRECTORY [--quick] [--no-write] [--note TEXT]
 
-Every reload changes one route of those that there are; no tunnel is closed by it.
+What is measured and how: bench/README.md.
 """
 
+import argparse
 import os
 import pathlib
 import resource
@@ -14,8 +15,14 @@ import sys
 import tempfile
 import time
 
+from results import machine, today, write_part
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.dont_write_bytecode = True
+
+TUNNELS = 10000
+ROUTES = [100, 10000]
+RELOADS = 20
 
 
 def start_server(build):
@@ -75,33 +82,62 @@ def measure(gateway, config, reloads):
     return turns, times
 
 
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    tunnels, routes, reloads = [*map(int, sys.argv[2:]), *[10000, 100, 20][len(sys.argv) - 2:]]
-    os.environ["POMERIUM_BUILD"] = str(build)
+def run(build, tunnels, routes, reloads):
+    """Milliseconds of the longest turns, of the reloads, and whether the gateway had precedence."""
     from lib.login import obtain_token
     from lib.users import DEMO
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    tunnels = min(tunnels, (most - 1000) // 2000 * 1000)
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as directory:
         server, port = start_server(build)
         try:
             gateway, config = make_gateway(pathlib.Path(directory), port, routes)
             load = hold_tunnels(build, gateway, obtain_token(gateway, "redis", DEMO), tunnels)
-            precedence = "with precedence over all else" if take_precedence(gateway.pid) else "beside all else"
+            has_precedence = take_precedence(gateway.pid)
             turns, times = measure(gateway, config, reloads)
-            opened = len(gateway.log.find("tunnel opened"))
-            ended = len(gateway.log.find("http-request", method="CONNECT"))
+            closed = len(gateway.log.find("http-request", method="CONNECT"))
             load.communicate()
             gateway.stop()
         finally:
             server.kill()
-    print(f"{tunnels} idle tunnels, {routes} routes, {reloads} reloads: opened {opened}, closed {ended}; {precedence}")
-    print(f"longest turn of a worker, ms: median {statistics.median(turns):.3f}, most {max(turns):.3f}")
-    print(f"reload, ms: median {statistics.median(times):.1f}, most {max(times):.1f}")
+    if closed:
+        raise SystemExit(f"bench: {closed} tunnels were closed by reloads")
+    return turns, times, has_precedence
 
 
-if __name__ == "__main__":
-    main()
+def table(build, quick):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    tunnels = 200 if quick else min(TUNNELS, (most - 1000) // 2000 * 1000)
+    lines = [f"| {tunnels:,} idle tunnels | longest turn of a worker, ms: median, most | reload, ms: median, most |",
+             "|---|---:|---:|"]
+    has_precedence = True
+    for routes in ROUTES[:1] if quick else ROUTES:
+        turns, times, has_precedence = run(build, tunnels, routes, 3 if quick else RELOADS)
+        lines.append(f"| {routes:,} routes, one of them changed | {statistics.median(turns):.1f}, {max(turns):.1f} | "
+                     f"{statistics.median(times):.0f}, {max(times):.0f} |")
+    return "\n".join(lines), has_precedence
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures reloads under idle tunnels.")
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
+    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
+    parser.add_argument("--note", help="what else is to be known about this run")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    # What the tests share asks for the programs as soon as it is imported.
+    os.environ["POMERIUM_BUILD"] = str(build)
+    text, has_precedence = table(build, options.quick)
+    print("\n" + text)
+    if options.no_write or options.quick:
+        return
+    notes = [machine(), f"{today()}, `make bench`", *([options.note] if options.note else [])]
+    if not has_precedence:
+        notes.append("beside everything else that ran: turns count the time that others had the processor")
+    write_part("Reload", "\n".join([
+        "No tunnel is closed by any of these reloads, and every one is asked again.\n", text, "",
+        *(f"* {note}" for note in notes)]))
+
+
+main()

@@ -2,6 +2,7 @@
 
 #include "io/loop.h"
 #include "proxy/control.h"
+#include "proxy/reload.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
 #include "session/store.h"
@@ -22,6 +23,7 @@ static uint64_t longest_turn_us(const struct control *c)
 void admin_status_write(const struct control *c, struct admin_table *t)
 {
 	struct err away = { 0 };
+	const struct reload_state *reloads = reload_state(c->reload);
 	bool is_well = store_is_available(c->store, &away);
 
 	if (t->form == ADMIN_LINES)
@@ -34,12 +36,11 @@ void admin_status_write(const struct control *c, struct admin_table *t)
 	admin_row_uint(t, "workers", c->worker_count);
 	admin_row_uint(t, "routes", c->snapshot->routes.count);
 	admin_row_text(t, "store", is_well ? STR("available") : str_from(away.text));
-	admin_row_time(t, "last_reload", c->reloads.last_unix);
+	admin_row_time(t, "last_reload", reloads->last_unix);
 	admin_row_text(t, "last_reload_result",
-		       c->reloads.is_last_good ? STR("good")
-					       : str_from(c->reloads.last_problem.text));
-	admin_row_uint(t, "reloads", c->reloads.success_count);
-	admin_row_uint(t, "reloads_failed", c->reloads.failure_count);
+		       reloads->is_last_good ? STR("good") : str_from(reloads->last_problem.text));
+	admin_row_uint(t, "reloads", reloads->success_count);
+	admin_row_uint(t, "reloads_failed", reloads->failure_count);
 	admin_row_thousandths(t, "longest_turn_ms", longest_turn_us(c));
 	admin_row_end(t);
 }

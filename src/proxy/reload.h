@@ -25,7 +25,7 @@ struct reload;
 struct reload_changes;
 struct report;
 
-/* For status and metrics; in struct control. The start is the first success, and is not counted. */
+/* For status and metrics. The start is the first success, and is not counted. */
 struct reload_state {
 	uint64_t success_count;
 	uint64_t failure_count;
@@ -55,6 +55,8 @@ struct reload_wait {
  */
 struct reload *reload_open(struct control *control, const struct config_source *source,
 			   struct file_set *files);
+
+const struct reload_state *reload_state(const struct reload *r);
 
 /* why: for the log, static text. */
 void reload_request(struct reload *r, const char *why);

@@ -18,6 +18,14 @@
  */
 
 #define SESSION_ID_TEXT "pomerium"
+#define SESSION_ID_SIZE 32
+
+struct client_auth {
+	enum tls_client_certificates mode;
+	struct client_ca **cas; /* referenced */
+	size_t ca_count;
+	uint8_t session_id_context[SESSION_ID_SIZE];
+};
 
 /* ---- in the handshake ---- */
 
@@ -124,23 +132,32 @@ static int make_session_id_context(struct client_auth *auth, struct err *e)
 	return is_done ? 0 : tls_err_openssl(e, ERR_CRYPTO, "client CA settings cannot be hashed");
 }
 
-int client_auth_init(struct client_auth *auth, const struct tls_server_options *options,
-		     struct err *e)
+int client_auth_new(const struct tls_server_options *options, struct client_auth **ret,
+		    struct err *e)
 {
+	struct client_auth *auth = mem_alloc(sizeof(*auth));
+
 	auth->mode = options->client_certificates;
 	auth->ca_count = options->client_ca_count;
 	auth->cas = mem_alloc_array(auth->ca_count, sizeof(struct client_ca *));
 	for (size_t i = 0; i < auth->ca_count; i++)
 		auth->cas[i] = client_ca_ref(options->client_cas[i]);
-	return make_session_id_context(auth, e);
+	if (make_session_id_context(auth, e) < 0) {
+		client_auth_free(auth);
+		return -1;
+	}
+	*ret = auth;
+	return 0;
 }
 
-void client_auth_done(struct client_auth *auth)
+void client_auth_free(struct client_auth *auth)
 {
+	if (!auth)
+		return;
 	for (size_t i = 0; i < auth->ca_count; i++)
 		client_ca_unref(auth->cas[i]);
 	mem_free(auth->cas);
-	*auth = (struct client_auth){ 0 };
+	mem_free(auth);
 }
 
 int client_auth_apply(struct client_auth *auth, SSL_CTX *context, struct err *e)

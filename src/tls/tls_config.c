@@ -5,49 +5,26 @@
 
 #include <openssl/err.h>
 
-#include "base/buf.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/ref.h"
-#include "tls/certificate.h"
-#include "tls/client_auth.h"
+#include "tls/tls_config_parts.h"
 #include "tls/tls_context.h"
 #include "tls/tls_error.h"
-#include "tls/tls_names.h"
 #include "tls/tls_pem.h"
 #include "tls/tls_wire.h"
 
 /*
- * One SSL_CTX per certificate, all set up alike; a connection begins on the first one and moves to the one
- * that its SNI names. Session tickets stay with the first, so they work whatever name was asked for.
+ * What both sides have in common, and the client's. The server's is in tls_config_server.c, so that a program that is
+ * only a client is not linked with what only servers need.
  */
 
 #define ALPN_WIRE_MAX 1024
-#define PEM_MAX       65536
 
 #define SUITES_TLS12                                                                               \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                               \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                               \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
-#define TICKET_KEYS_SIZE 80 /* OpenSSL's: name, HMAC key, AES key */
-
-struct tls_config {
-	struct ref ref;
-	bool is_server;
-	bool verifies;
-	BIO_METHOD *bio_method;
-	SSL_CTX **contexts;
-	size_t context_count;
-	struct map by_name; /* lower case, "*." included -> SSL_CTX of contexts */
-	char **alpn;        /* NULL-terminated */
-	struct buf alpn_wire;
-	char *plain_http_reply;
-	struct tls_sessions sessions;
-	struct client_auth client_auth;
-};
-
-static struct tls_config *config_new(bool is_server)
+struct tls_config *tls_config_new(bool is_server)
 {
 	struct tls_config *config = mem_alloc(sizeof(*config));
 
@@ -75,7 +52,8 @@ void tls_config_unref(struct tls_config *config)
 	for (size_t i = 0; i < config->context_count; i++)
 		SSL_CTX_free(config->contexts[i]);
 	mem_free(config->contexts);
-	client_auth_done(&config->client_auth);
+	if (config->client_auth)
+		config->client_auth_free(config->client_auth);
 	for (size_t i = 0; config->alpn && config->alpn[i]; i++)
 		mem_free(config->alpn[i]);
 	mem_free(config->alpn);
@@ -86,7 +64,7 @@ void tls_config_unref(struct tls_config *config)
 }
 
 /* RFC 7301: each name behind a byte with its length. */
-static int set_alpn(struct tls_config *config, const char *const *names, struct err *e)
+int tls_config_set_alpn(struct tls_config *config, const char *const *names, struct err *e)
 {
 	size_t count = 0;
 
@@ -108,8 +86,7 @@ static int set_alpn(struct tls_config *config, const char *const *names, struct 
 	return 0;
 }
 
-/* What both sides have in common. The config frees the context. */
-static SSL_CTX *add_context(struct tls_config *config, struct err *e)
+SSL_CTX *tls_config_add_context(struct tls_config *config, struct err *e)
 {
 	SSL_CTX *context = SSL_CTX_new(config->is_server ? TLS_server_method()
 							 : TLS_client_method());
@@ -133,119 +110,13 @@ static SSL_CTX *add_context(struct tls_config *config, struct err *e)
 	return context;
 }
 
-static int use_pair(SSL_CTX *context, const struct tls_pem_pair *pair, const char *origin,
-		    struct err *e)
+int tls_config_use_pair(SSL_CTX *context, const struct tls_pem_pair *pair, const char *origin,
+			struct err *e)
 {
 	ERR_clear_error();
 	if (SSL_CTX_use_cert_and_key(context, pair->leaf, pair->key, pair->chain, 1) == 1)
 		return 0;
 	return tls_err_openssl(e, ERR_CONFIG, "%s: the certificate cannot be used", origin);
-}
-
-/* ---- server ---- */
-
-static SSL_CTX *find_context(const struct tls_config *config, const char *server_name)
-{
-	_cleanup_(mem_freep) char *name = str_copy_lower(str_from(server_name));
-	_cleanup_(buf_done) struct buf wildcard = BUF_INIT(TLSEXT_MAXLEN_host_name + 1);
-	struct str text = str_from(name);
-	SSL_CTX *context = map_get(&config->by_name, text);
-
-	if (context)
-		return context;
-	buf_append_char(&wildcard, '*');
-	buf_append_str(&wildcard, str_from_pos(text, str_find(text, '.')));
-	return map_get(&config->by_name, buf_view(&wildcard));
-}
-
-/* Without a match the connection stays on the first context. */
-static int on_server_name(SSL *ssl, int *alert, void *arg)
-{
-	const struct tls_config *config = arg;
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	SSL_CTX *context = name ? find_context(config, name) : NULL;
-
-	if (context)
-		SSL_set_SSL_CTX(ssl, context);
-	return name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
-}
-
-static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
-		   const unsigned char *offered, unsigned offered_len, void *arg)
-{
-	const struct tls_config *config = arg;
-	unsigned char *chosen = NULL;
-	int result = SSL_select_next_proto(&chosen, ret_len, config->alpn_wire.data,
-					   (unsigned)config->alpn_wire.len, offered, offered_len);
-
-	if (result != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_NOACK;
-	*ret = chosen;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static int set_up_server(struct tls_config *config, SSL_CTX *context, struct err *e)
-{
-	SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-	/* tickets carry the session: the server keeps none */
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_num_tickets(context, 1);
-	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
-	SSL_CTX_set_tlsext_servername_arg(context, config);
-	if (config->alpn_wire.len > 0)
-		SSL_CTX_set_alpn_select_cb(context, on_alpn, config);
-	return client_auth_apply(&config->client_auth, context, e);
-}
-
-static int add_pair(struct tls_config *config, const struct tls_key_pair *pair, struct err *e)
-{
-	_cleanup_(tls_pem_pair_done) struct tls_pem_pair read = { 0 };
-	_cleanup_(tls_names_done) struct tls_names names = { 0 };
-	SSL_CTX *context;
-
-	if (tls_pem_pair_read(pair, &read, e))
-		return -1;
-	context = add_context(config, e);
-	if (!context || use_pair(context, &read, pair->origin ? pair->origin : "certificate", e) ||
-	    set_up_server(config, context, e))
-		return -1;
-	tls_names_of(read.leaf, false, &names);
-	for (size_t i = 0; i < names.count; i++)
-		if (!map_get(&config->by_name, str_from(names.items[i])))
-			map_put(&config->by_name, str_from(names.items[i]), context);
-	return 0;
-}
-
-static int add_made_up_pair(struct tls_config *config, struct err *e)
-{
-	const struct str names[] = { STR("localhost"), STR("127.0.0.1"), STR("::1") };
-	_cleanup_(buf_done) struct buf certificate = BUF_INIT(PEM_MAX);
-	_cleanup_(buf_done_secret) struct buf key = BUF_INIT(PEM_MAX);
-	struct tls_key_pair pair = { .origin = "self-signed certificate" };
-
-	if (certificate_make_self_signed(names, ARRAY_LEN(names), &certificate, &key, e))
-		return -1;
-	pair.certificate_pem = buf_view(&certificate);
-	pair.key_pem = buf_view(&key);
-	return add_pair(config, &pair, e);
-}
-
-int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,
-			  struct err *e)
-{
-	_cleanup_(tls_config_unrefp) struct tls_config *config = config_new(true);
-
-	if (set_alpn(config, options->alpn, e) ||
-	    client_auth_init(&config->client_auth, options, e))
-		return -1;
-	config->plain_http_reply = str_copy(options->plain_http_reply);
-	for (size_t i = 0; i < options->pair_count; i++)
-		if (add_pair(config, &options->pairs[i], e))
-			return -1;
-	if (options->pair_count == 0 && add_made_up_pair(config, e))
-		return -1;
-	*ret = TAKE(config);
-	return 0;
 }
 
 /* ---- client ---- */
@@ -316,19 +187,19 @@ static int set_up_client(struct tls_config *config, SSL_CTX *context,
 		return 0;
 	if (tls_pem_pair_read(options->client_pair, &pair, e))
 		return -1;
-	return use_pair(context, &pair, origin ? origin : "client certificate", e);
+	return tls_config_use_pair(context, &pair, origin ? origin : "client certificate", e);
 }
 
 int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,
 			  struct err *e)
 {
-	_cleanup_(tls_config_unrefp) struct tls_config *config = config_new(false);
+	_cleanup_(tls_config_unrefp) struct tls_config *config = tls_config_new(false);
 	SSL_CTX *context;
 
 	config->verifies = options->verify;
-	if (set_alpn(config, options->alpn, e))
+	if (tls_config_set_alpn(config, options->alpn, e))
 		return -1;
-	context = add_context(config, e);
+	context = tls_config_add_context(config, e);
 	if (!context || set_up_client(config, context, options, e))
 		return -1;
 	*ret = TAKE(config);
@@ -375,17 +246,6 @@ bool tls_config_verifies(const struct tls_config *config)
 struct str tls_config_plain_http_reply(const struct tls_config *config)
 {
 	return str_from(config->plain_http_reply);
-}
-
-/* Tickets are those of the first context. A failure is a full handshake more. */
-void tls_config_succeed(struct tls_config *config, const struct tls_config *earlier)
-{
-	uint8_t keys[TICKET_KEYS_SIZE];
-	SSL_CTX *from = earlier->contexts[0];
-
-	if (SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1)
-		(void)SSL_CTX_set_tlsext_ticket_keys(config->contexts[0], keys, sizeof(keys));
-	mem_wipe(keys, sizeof(keys));
 }
 
 bool tls_config_is_server(const struct tls_config *config)

@@ -156,6 +156,7 @@ struct config_lifetime {
 /* A route that tunnels TCP. Names and targets are as strict as base/url.h; there is at least one target. */
 struct config_route {
 	struct position at;
+	uint64_t digest; /* of what is written in it, the contents of files left out */
 	struct str path; /* "routes[2]", for messages */
 	struct str from; /* as written */
 	struct str name;

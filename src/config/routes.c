@@ -143,7 +143,7 @@ static void load_tcp_route(struct routes *r, const struct value_path *path,
 	struct value_path from_path = { .up = path, .key = STR("from") };
 	struct value_path to_path = { .up = path, .key = STR("to") };
 	struct route_options options = { .at = node->at };
-	struct config_route route = { .at = node->at };
+	struct config_route route = { .at = node->at, .digest = yaml_digest(node) };
 	size_t errors_before = l->report->error_count;
 	char text[VALUE_PATH_TEXT_MAX];
 

@@ -12,6 +12,7 @@
 #include <libfyaml.h>
 
 #include "base/mem.h"
+#include "base/siphash.h"
 #include "base/utf8.h"
 #include "config/yaml_tree.h"
 
@@ -329,4 +330,19 @@ const struct yaml_node *yaml_copy_node(const struct yaml_node *node, struct aren
 			copy->items[i] = yaml_copy_node(node->items[i], arena);
 	}
 	return copy;
+}
+
+uint64_t yaml_digest(const struct yaml_node *node)
+{
+	const uint64_t kind[2] = { node->kind, node->is_quoted };
+	uint64_t digest = siphash24(kind, node->text);
+
+	for (size_t i = 0; i < node->count; i++) {
+		bool is_mapping = node->kind == YAML_MAPPING;
+		uint64_t below = yaml_digest(is_mapping ? node->pairs[i].value : node->items[i]);
+		const uint64_t chain[2] = { digest, below };
+
+		digest = siphash24(chain, is_mapping ? node->pairs[i].written : STR(""));
+	}
+	return digest;
 }

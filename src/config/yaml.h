@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/compiler.h"
@@ -66,6 +67,9 @@ const struct yaml_node *yaml_root(const struct yaml *yaml);
 
 /* The value of a key given in lower case, or NULL. */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, struct str key);
+
+/* Tells apart, within a process, what differs in keys, values or their order; where it was written does not matter. */
+uint64_t yaml_digest(const struct yaml_node *node);
 
 /* A copy of everything below, which is in the arena and borrows only the names of files. */
 const struct yaml_node *yaml_copy_node(const struct yaml_node *node, struct arena *arena);

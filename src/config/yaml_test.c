@@ -252,6 +252,32 @@ static void test_too_many_keys(void **state)
 	buf_done(&text);
 }
 
+static void test_digest(void **state)
+{
+	static const char *const texts[] = { "a: 1",      "a: 2",      "b: 1",      "a: '1'",
+					     "a: [1]",    "a: {b: 1}", "a: [1, 2]", "a: [2, 1]",
+					     "a: [12]",   "a: [[1]]",  "a: ",       "a: 1\nb: 2",
+					     "a: [1, 1]", "[a, 1]" };
+	uint64_t digests[ARRAY_LEN(texts)];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct buf spaced = BUF_INIT(100);
+		struct yaml *yaml = parse_tree(texts[i], YAML_FORM_YAML);
+		struct yaml *elsewhere;
+
+		(void)buf_printf(&spaced, "# a comment\n\n%s\n%c", texts[i], '\0');
+		elsewhere = parse_tree((const char *)spaced.data, YAML_FORM_YAML);
+		digests[i] = yaml_digest(yaml_root(yaml));
+		assert_true(digests[i] == yaml_digest(yaml_root(elsewhere)));
+		for (size_t j = 0; j < i; j++)
+			if (digests[i] == digests[j])
+				fail_msg("%s and %s", texts[j], texts[i]);
+		yaml_free(yaml);
+		yaml_free(elsewhere);
+		buf_done(&spaced);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_alias_tower),
 		cmocka_unit_test(test_alias_bomb),
 		cmocka_unit_test(test_too_many_keys),
+		cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,8 @@ static void write_changes(struct json_writer *w, const struct reload_changes *ch
 	json_uint(w, changes->routes_added);
 	json_key(w, STR("routes_removed"));
 	json_uint(w, changes->routes_removed);
+	json_key(w, STR("routes_changed"));
+	json_uint(w, changes->routes_changed);
 	json_key(w, STR("changed"));
 	json_array_begin(w);
 	write_flag(w, "address", changes->has_new_address);

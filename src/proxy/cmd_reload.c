@@ -31,7 +31,8 @@ static void say(struct str text)
 	if (claims_parse(text, &arena, &answer, NULL) == 0) {
 		print_number(&answer, "routes", "reloaded: ", " routes");
 		print_number(&answer, "routes_added", " (", " new");
-		print_number(&answer, "routes_removed", ", ", " gone)\n");
+		print_number(&answer, "routes_removed", ", ", " gone");
+		print_number(&answer, "routes_changed", ", ", " changed)\n");
 		print_list(&answer, "changed", "changed: ", "");
 		print_list(&answer, "warnings", "warning: ", "");
 		print_list(&answer, "restart_needed",

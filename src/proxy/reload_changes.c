@@ -17,6 +17,19 @@ static size_t count_missing(const struct route_table *a, const struct route_tabl
 	return count;
 }
 
+static size_t count_changed(const struct route_table *before, const struct route_table *after)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < after->count; i++) {
+		const struct route *new = &after->routes[i];
+		const struct route *old = route_table_find_id(before, str_from(new->id));
+
+		count += old && old->config->digest != new->config->digest;
+	}
+	return count;
+}
+
 static bool are_pairs_equal(const struct config_tls *a, const struct config_tls *b)
 {
 	if (a->key_pair_count != b->key_pair_count)
@@ -80,6 +93,7 @@ void reload_changes_find(const struct snapshot *before, const struct snapshot *a
 		.routes = after->routes.count,
 		.routes_added = count_missing(&after->routes, &before->routes),
 		.routes_removed = count_missing(&before->routes, &after->routes),
+		.routes_changed = count_changed(&before->routes, &after->routes),
 		.has_new_address = !are_addresses_equal(&a->listen.address, &b->listen.address),
 		.has_new_certificates = !are_pairs_equal(&a->tls, &b->tls),
 		.has_new_users = !are_users_equal(&a->users, &b->users),

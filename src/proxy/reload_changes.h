@@ -20,6 +20,7 @@ struct reload_changes {
 	size_t routes;
 	size_t routes_added;
 	size_t routes_removed;
+	size_t routes_changed; /* in what is written there */
 	bool has_new_address;
 	bool has_new_certificates;
 	bool has_new_users;

@@ -13,9 +13,10 @@
 #define SECRET_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define SECRET_B "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
 #define HASH     "$6$salt$abc"
-#define ROUTE(name)                                                                                \
+#define ROUTE_WITH(name, rest)                                                                     \
 	"{from: 'tcp+https://" name ".example.com:1', to: 'tcp://127.0.0.1:1', "                   \
-	"allow_any_authenticated_user: true}"
+	"allow_any_authenticated_user: true" rest "}"
+#define ROUTE(name) ROUTE_WITH(name, "")
 
 static struct config *parse(const char *settings)
 {
@@ -71,13 +72,17 @@ static const struct changes_case changes_cases[] = {
 	{ "routes: [" ROUTE("a") "," ROUTE("b") "]",
 	  "routes: [" ROUTE("b") "," ROUTE("c") "," ROUTE("d") "]",
 	  { .routes = 3, .routes_added = 2, .routes_removed = 1 } },
+	{ "routes: [" ROUTE("a") "," ROUTE("b") "]",
+	  "routes: [" ROUTE_WITH("b", ", timeout: 1h") "," ROUTE("a") "]",
+	  { .routes = 2, .routes_changed = 1 } },
 	{ "routes: [" ROUTE("a") "]", "routes: []", { .routes_removed = 1 } },
 };
 
 static bool is_expected(const struct reload_changes *a, const struct reload_changes *b)
 {
 	return a->routes == b->routes && a->routes_added == b->routes_added &&
-	       a->routes_removed == b->routes_removed && a->has_new_address == b->has_new_address &&
+	       a->routes_removed == b->routes_removed && a->routes_changed == b->routes_changed &&
+	       a->has_new_address == b->has_new_address &&
 	       a->has_new_certificates == b->has_new_certificates &&
 	       a->has_new_users == b->has_new_users && a->has_new_keys == b->has_new_keys &&
 	       a->has_new_log_level == b->has_new_log_level;

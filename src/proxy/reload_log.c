@@ -54,6 +54,7 @@ static void log_success(struct log *log, const char *why, const struct reload_ch
 	log_uint(&line, "routes", changes->routes);
 	log_uint(&line, "routes-added", changes->routes_added);
 	log_uint(&line, "routes-removed", changes->routes_removed);
+	log_uint(&line, "routes-changed", changes->routes_changed);
 	log_bool(&line, "new-address", changes->has_new_address);
 	log_bool(&line, "new-certificates", changes->has_new_certificates);
 	log_bool(&line, "new-users", changes->has_new_users);

@@ -114,7 +114,8 @@ def test_a_route_comes_and_goes(scene):
 def test_a_policy_is_changed(scene):
     token = obtain_token(scene.gateway, "redis", MALLORY)
     assert scene.gateway.connect("redis", token=token).status == 403
-    scene.reload(routes=[route(scene, "redis", allowed_users=[DEMO.email, MALLORY.email])])
+    answer = scene.reload(routes=[route(scene, "redis", allowed_users=[DEMO.email, MALLORY.email])])
+    assert (answer["routes_added"], answer["routes_removed"], answer["routes_changed"]) == (0, 0, 1)
     assert scene.gateway.connect("redis", token=token).status == 200
 
 
@@ -228,7 +229,7 @@ def test_the_command(scene):
     scene.write(routes=[*scene.config["routes"], route(scene, "second"), ], log_level="debug")
     done = operate("reload")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("reloaded: 2 routes (1 new, 0 gone)\nchanged: log level\n")
+    assert done.stdout.startswith("reloaded: 2 routes (1 new, 0 gone, 0 changed)\nchanged: log level\n")
     assert json.loads(operate("reload", "--json").stdout)["result"] == "reloaded"
     scene.write(log_level="loud", address="nowhere")
     done = operate("reload")

@@ -132,11 +132,16 @@ static void choose_route(struct dialing *d)
 		d->tried[x->upstream.target] = true;
 }
 
-/* Whoever has a session stays with a target by that, wherever he comes from. */
+/*
+ * Whoever has a session stays with a target by that, wherever he comes from; a workload, whose tokens have no session that lasts,
+ * by what it is called.
+ */
 static uint64_t key_of(const struct exchange *x)
 {
 	char ip[ADDR_TEXT_MAX];
 
+	if (x->session && x->session->kind == SESSION_WORKLOAD)
+		return balancer_key(x->session->who->user_id);
 	if (x->session)
 		return balancer_key(str_from(x->session->id));
 	addr_format_ip(&x->peer, ip);

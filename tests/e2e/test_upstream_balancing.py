@@ -7,7 +7,9 @@ import pytest
 
 from lib.gateway import host, tcp_route
 from lib.net import Connection, connect_bytes, free_port
+from lib.process import eventually
 from lib.services import Redis
+from lib.sessions import CHEAP_USERS, Minter
 from lib.upstreams import PUBLIC, Full, kill, letter_of, named, targets
 
 
@@ -105,6 +107,21 @@ def test_a_client_stays_where_it_is(make_gateway, servers, policy):
     then = {client: letter_for(client) for client in first}
     moved = {client for client in first if first[client] != then[client]}
     assert moved == {client for client in first if first[client] == b"c"}
+
+
+@pytest.mark.parametrize("policy", ["ring_hash", "maglev"])
+def test_a_session_stays_where_it_is(make_gateway, servers, policy):
+    """Told apart by their logins, though all come from one address."""
+    to = {**tcp_route("redis", 1, allow_any_authenticated_user=True), "to": targets(servers),
+          "load_balancing_policy": policy}
+    gateway = make_gateway(to, users=CHEAP_USERS)
+    minter = Minter(gateway, threads=1)
+    eventually(lambda: len(minter.tokens) >= 16, lambda: f"sixteen sessions; {minter.problem}")
+    minter.stop()
+    tokens = minter.tokens[:16]
+    first = [letter_of(gateway, "redis", token=token) for token in tokens]
+    assert len(set(first)) > 1
+    assert [letter_of(gateway, "redis", token=token) for token in tokens] == first
 
 
 def test_all_are_down(make_gateway):

@@ -28,7 +28,6 @@ def measure(options):
 
     with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
         directory = pathlib.Path(name)
-        directory.chmod(0o711)
         bench = Bench(directory, options.quick)
         try:
             bench.start()

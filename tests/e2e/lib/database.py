@@ -43,7 +43,7 @@ class Database(Postgres):
             self.process.stop(signal.SIGQUIT)
 
     def start(self):
-        self.process = Process("postgres", self.directory / "log", self.command)
+        self.process = Process("postgres", self.logs, self.command)
         eventually(lambda: self._is_ready(), "the database is back", 30, 0.05)
 
     def _is_ready(self):
@@ -51,10 +51,6 @@ class Database(Postgres):
             ["psql", "-X", "-h", "127.0.0.1", "-p", str(self.port), "-U", "demo", "-d", "postgres", "-c", "select 1"],
             capture_output=True, timeout=30,
         ).returncode == 0
-
-    def stop(self):
-        if self.is_running():
-            super().stop()
 
 
 STORES = ["memory", "file", "postgres"]

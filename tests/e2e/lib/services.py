@@ -6,6 +6,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 
 from lib.net import free_port, is_listening
@@ -94,15 +95,16 @@ class Postgres:
     """
 
     def __init__(self, directory, flags=("-F",)):
-        self.directory = pathlib.Path(directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        # Another user does not reach the directories of the test runner, which every run of it closes again.
+        self.home = tempfile.TemporaryDirectory(prefix="pomerium-postgres.")
+        self.directory = pathlib.Path(self.home.name)
+        self.logs = pathlib.Path(directory) / "log"
         self.port = free_port()
         self.programs = max(pathlib.Path("/usr/lib/postgresql").iterdir(), key=lambda p: int(p.name)) / "bin"
         self.as_user = []
         if os.getuid() == 0:
             account = pwd.getpwnam("postgres")
             os.chown(self.directory, account.pw_uid, account.pw_gid)
-            _let_through(self.directory)
             self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         data = self.directory / "data"
         subprocess.run(
@@ -110,7 +112,7 @@ class Postgres:
              "-E", "UTF8", "--locale=C"],
             check=True, capture_output=True, cwd="/",
         )
-        self.process = Process("postgres", self.directory / "log", [
+        self.process = Process("postgres", self.logs, [
             *self.as_user, self.programs / "postgres", "-D", data, "-p", self.port, "-h", "127.0.0.1",
             "-k", self.directory, *flags,
         ])
@@ -119,15 +121,9 @@ class Postgres:
     def stop(self):
         import signal
 
-        self.process.stop(signal.SIGINT)
-
-
-def _let_through(directory):
-    """Lets another user reach a directory below the private ones of the test runner."""
-    for parent in directory.parents:
-        if str(parent) in ("/", "/tmp"):
-            break
-        parent.chmod(parent.stat().st_mode | 0o011)
+        if self.process in Process.running:
+            self.process.stop(signal.SIGINT)
+        self.home.cleanup()
 
 
 class Upstream:

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
 
 #include <cmocka.h>
 
@@ -126,13 +127,24 @@ static void test_expired_by_a_step_of_the_clock(void **state)
 
 /* ---- sessions that are not in the index ---- */
 
+/* Where the store's thread can be held. */
+struct gate {
+	pthread_mutex_t lock;
+	struct change_feed *feed;
+};
+
 static void tell(void *arg, const char *id)
 {
-	change_feed_tell(arg, id);
+	struct gate *gate = arg;
+
+	assert_int_equal(pthread_mutex_lock(&gate->lock), 0);
+	change_feed_tell(gate->feed, id);
+	assert_int_equal(pthread_mutex_unlock(&gate->lock), 0);
 }
 
-static void use_small_store(struct exchange_fixture *f)
+static void use_small_store(struct exchange_fixture *f, struct gate *gate)
 {
+	*gate = (struct gate){ .lock = PTHREAD_MUTEX_INITIALIZER, .feed = f->control.changes };
 	store_free(f->control.store);
 	assert_int_equal(store_open(
 				 &(struct store_options){
@@ -140,44 +152,59 @@ static void use_small_store(struct exchange_fixture *f)
 					 .shared_key = f->worker.snapshot->shared_key,
 					 .index_max = 1,
 					 .on_change = tell,
-					 .arg = f->control.changes,
+					 .arg = gate,
 				 },
 				 &f->control.store, NULL),
 			 0);
 	f->worker.shared.store = f->control.store;
 }
 
+/* The gate is gone when the test ends. */
+static void leave_small_store(struct exchange_fixture *f)
+{
+	exchange_fixture_limit_store(f, 0);
+}
+
+static bool is_in_index(struct exchange_fixture *f, const char *id)
+{
+	struct session *known = store_find(f->control.store, str_from(id));
+
+	session_unref(known);
+	return known;
+}
+
+/* The index is split by id: it takes one that comes into the same part. */
 static void push_out_of_index(struct exchange_fixture *f, const struct open_one *t)
 {
-	struct session *known;
-
-	for (int i = 0; i < 64; i++)
+	for (int i = 0; i < STORE_SESSIONS_PER_USER_MAX && is_in_index(f, t->session_id); i++)
 		session_unref(exchange_fixture_session(f, "bob@example.com", 3600));
-	known = store_find(f->control.store, str_from(t->session_id));
-	assert_null(known);
+	assert_false(is_in_index(f, t->session_id));
 }
 
 static void test_asked_of_the_store(void **state)
 {
 	struct exchange_fixture *f = *state;
+	struct gate gate;
 	struct open_one t;
 
-	use_small_store(f);
+	use_small_store(f, &gate);
 	t = scene_open_as(f, "alice@example.com");
 	push_out_of_index(f, &t);
 	scene_reload(f, FIXTURE_SETTINGS);
 	push_out_of_index(f, &t);
 	clock_fake_advance_ms(RECHECK_INTERVAL_MS);
 	scene_expect_alive(f, &t);
+	leave_small_store(f);
 }
 
 static void test_gone_and_not_in_the_index(void **state)
 {
 	struct exchange_fixture *f = *state;
+	struct gate gate;
 	struct open_one t;
 	struct open_one other;
 
-	use_small_store(f);
+	use_small_store(f, &gate);
 	t = scene_open_as(f, "alice@example.com");
 	other = scene_open_as(f, "alice@example.com");
 	push_out_of_index(f, &t);
@@ -185,6 +212,57 @@ static void test_gone_and_not_in_the_index(void **state)
 	exchange_fixture_settle(f);
 	scene_expect_end(f, &t, "session-revoked");
 	scene_expect_alive(f, &other);
+	leave_small_store(f);
+}
+
+static void remove_done(struct store_call *call)
+{
+}
+
+static void begin_removal(struct exchange_fixture *f, struct store_call *call,
+			  const struct session *session)
+{
+	*call = (struct store_call){
+		.verb = STORE_REMOVE,
+		.kind = RECORD_SESSION,
+		.on_done = remove_done,
+	};
+	memcpy(call->key, session->id, sizeof(session->id));
+	store_start(f->control.store, call);
+}
+
+/*
+ * News join a message that was posted before the answer of the store, which says what was true when it was asked: the message comes
+ * first, and the answer must not count.
+ */
+static void test_news_overtake_an_answer(void **state)
+{
+	struct exchange_fixture *f = *state;
+	struct store_call removal;
+	struct session *other;
+	struct open_one t;
+	struct gate gate;
+
+	use_small_store(f, &gate);
+	t = scene_open_as(f, "alice@example.com");
+	other = exchange_fixture_session(f, "bob@example.com", 3600);
+	push_out_of_index(f, &t);
+
+	assert_int_equal(pthread_mutex_lock(&gate.lock), 0);
+	begin_removal(f, &removal,
+		      other); /* its news wait at the gate, and all that is asked behind them */
+	recheck_session_changed(&f->worker, str_from(t.session_id));
+	while (f->worker.asks == 0)
+		loop_turn(f->worker.loop, false);
+	change_feed_tell(f->control.changes, "somebody");
+	assert_int_equal(pthread_mutex_unlock(&gate.lock), 0);
+	assert_true(exchange_fixture_forget(f, t.session_id));
+
+	exchange_fixture_settle(f);
+	scene_expect_end(f, &t, "session-revoked");
+	store_call_done(&removal);
+	session_unref(other);
+	leave_small_store(f);
 }
 
 /* Nobody has told us: that is the case after the database was away. */
@@ -197,7 +275,7 @@ static void test_everything_may_have_changed(void **state)
 	change_feed_tell(f->control.changes, NULL);
 	exchange_fixture_settle(f);
 	assert_null(strstr(exchange_fixture_log(f), "end-reason"));
-	use_small_store(f); /* which has none of them */
+	exchange_fixture_limit_store(f, 0); /* another one, which has none of them */
 	change_feed_tell(f->control.changes, NULL);
 	exchange_fixture_settle(f);
 	scene_close(f, &other);
@@ -222,6 +300,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_asked_of_the_store, exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_gone_and_not_in_the_index,
+						exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_news_overtake_an_answer,
 						exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_everything_may_have_changed,

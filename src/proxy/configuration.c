@@ -67,29 +67,40 @@ static void complete_secret(struct log *log, const char *name, bool *has_secret,
 		log_kept_secret(log, name, is_created);
 }
 
-/* It means the defaults, but of a gateway that runs: that somebody is about to write. */
-static void refuse_empty(const char *path, struct report *report)
+/*
+ * What the start may read, a reload may not: a file that is empty means the defaults, and of a gateway that runs, that somebody is
+ * about to write; and a pipe would be waited for without end.
+ */
+static bool can_be_read_again(const char *path, struct report *report)
 {
+	const struct position at = { .file = path, .line = 1, .column = 1 };
 	struct stat st;
 
-	if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
-		report_add(report, REPORT_ERROR, (struct position){ .file = path, 1, 1 },
-			   "the file is empty");
+	if (!path || stat(path, &st) < 0 || S_ISDIR(st.st_mode)) /* config_read() tells */
+		return true;
+	if (S_ISREG(st.st_mode) && st.st_size > 0)
+		return true;
+	report_add_file(report, path);
+	report_add(report, REPORT_ERROR, at, "%s",
+		   S_ISREG(st.st_mode) ? "the file is empty"
+				       : "it is no regular file, and so cannot be read again");
+	return false;
 }
 
 struct snapshot *configuration_load(const struct config_source *source,
 				    const struct snapshot *previous, struct log *log,
 				    struct report *report)
 {
-	struct config *config = config_read(source, report);
+	struct config *config;
 	struct config_keys *keys;
 
+	if (previous && !can_be_read_again(source->path, report))
+		return NULL;
+	config = config_read(source, report);
 	if (!config)
 		return NULL;
-	if (previous) {
-		refuse_empty(source->path, report);
+	if (previous)
 		log = NULL; /* of secrets that were made up, the start has told */
-	}
 	keys = &config->keys;
 	if (!report->error_count) {
 		complete_secret(log, "shared_secret", &keys->has_shared_secret, keys->shared_secret,

@@ -281,7 +281,14 @@ def test_half_of_the_file(scene):
 
 def test_an_empty_file(scene):
     scene.path.write_text("")
-    scene.refuse()
+    assert scene.refuse()[1]["error"] == f"{scene.path}:1:1: the file is empty"
+
+
+def test_a_pipe_in_its_place(scene):
+    """Whoever opened it would wait for somebody who writes."""
+    scene.path.unlink()
+    os.mkfifo(scene.path)
+    assert "no regular file" in scene.refuse()[1]["error"]
 
 
 def test_a_key_that_does_not_fit(scene, authority):

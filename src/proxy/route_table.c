@@ -25,8 +25,10 @@ static void make_id(struct route *route)
 	for (size_t i = 0; i < route->config->target_count; i++) {
 		const struct config_target *target = &route->config->targets[i];
 
-		(void)buf_printf(&text, "\n%d:%.*s:%u", (int)target->hop, STR_FMT(target->host),
-				 target->port);
+		(void)buf_append_char(&text, '\n');
+		if (target->hop != CONFIG_HOP_TCP)
+			(void)buf_printf(&text, "%d:", (int)target->hop);
+		(void)buf_printf(&text, "%.*s:%u", STR_FMT(target->host), target->port);
 	}
 	digest_sha256(buf_view(&text), digest);
 	buf_truncate(&text, 0);

@@ -99,6 +99,15 @@ void exchange_resume(struct exchange *x, enum step step)
 	}
 }
 
+enum step exchange_dial_again(struct exchange *x)
+{
+	assert(x->request);
+	upstream_release(x);
+	x->stage--;
+	assert(x->stage->run == stage_dial);
+	return stage_dial(x);
+}
+
 /* The request is gone once it is answered; the log wants these later. */
 static void keep_facts(struct exchange *x)
 {

@@ -121,5 +121,8 @@ void exchange_resume(struct exchange *x, enum step step);
 /* The tunnel that was asked for is not there within timeout_read: refuses it. */
 void exchange_expire(struct exchange *x);
 
+/* For the last stage, before it has answered: connects once more, to the route that the exchange has now. */
+enum step exchange_dial_again(struct exchange *x);
+
 /* The client is gone before it was answered, the tunnel may not go on, or the gateway is shutting down. */
 void exchange_abort(struct exchange *x, const char *end_reason);

@@ -9,7 +9,6 @@
 #include "proxy/control.h"
 #include "proxy/end_reasons.h"
 #include "proxy/respond.h"
-#include "proxy/route.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -85,28 +84,40 @@ static enum step refuse_session(struct exchange *x, const char *problem)
 	return respond_login(x);
 }
 
-static enum step confirm(struct exchange *x)
+static enum step refuse(struct exchange *x, enum recheck_verdict verdict)
 {
-	switch (recheck_decide(x)) {
-	case RECHECK_ALLOWED:
-		return open_tunnel(x);
-	case RECHECK_ROUTE_REMOVED:
-		/* Only the target may be gone that it was connected to: whoever tries again gets another. */
-		return respond_refusal(x, route_find(x->worker->snapshot, x->facts.authority)
-						  ? REFUSAL_UPSTREAM_UNREACHABLE
-						  : REFUSAL_ROUTE_NOT_FOUND);
+	switch (verdict) {
 	case RECHECK_SESSION_REVOKED:
 		return refuse_session(x, PROBLEM_UNKNOWN);
 	case RECHECK_SESSION_EXPIRED:
 		return refuse_session(x, PROBLEM_EXPIRED);
+	case RECHECK_ROUTE_REMOVED:
+		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
 	case RECHECK_POLICY_DENIED:
+	case RECHECK_ALLOWED:
 		break;
 	}
 	audit_authorize(x);
 	return authorize_refuse(x);
 }
 
-/* A store that is away says nothing against a session that was good a moment ago. */
+/*
+ * A new configuration may have come while it was being connected. If the route has other targets now, that is no reason to
+ * turn anybody away: without the connection the exchange can go over to it, and is connected anew.
+ */
+static enum step confirm(struct exchange *x)
+{
+	enum recheck_verdict verdict = recheck_decide(x);
+
+	if (verdict == RECHECK_ALLOWED)
+		return open_tunnel(x);
+	if (verdict != RECHECK_ROUTE_REMOVED)
+		return refuse(x, verdict);
+	upstream_release(x);
+	verdict = recheck_decide(x);
+	return verdict == RECHECK_ALLOWED ? exchange_dial_again(x) : refuse(x, verdict);
+}
+
 static enum step on_looked_up(struct ask *ask, struct exchange *x)
 {
 	struct store_ask *s = container_of(ask, struct store_ask, ask);

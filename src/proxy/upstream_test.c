@@ -19,6 +19,10 @@
 	"databroker_storage_type: memory\n" FIXTURE_LOGIN FIXTURE_USERS "routes:\n"                \
 	"- from: tcp+https://x.example.com:1\n"                                                    \
 	"  allow_public_unauthenticated_access: true\n"
+#define COMMON_FOR_ALICE                                                                           \
+	"databroker_storage_type: memory\n" FIXTURE_LOGIN FIXTURE_USERS "routes:\n"                \
+	"- from: tcp+https://x.example.com:1\n"                                                    \
+	"  allowed_users: [alice@example.com]\n"
 #define TWO   COMMON "  to: ['tcp://10.0.0.1:1', 'tcp://10.0.0.2:2']\n"
 #define THREE COMMON "  to: ['tcp://10.0.0.3:3', 'tcp://10.0.0.2:2', 'tcp://10.0.0.1:1']\n"
 #define OTHER COMMON "  to: 'tcp://10.0.0.9:9'\n"
@@ -254,6 +258,57 @@ static void test_keep_while_dialing(void **state)
 	exchange_fixture_done(&f);
 }
 
+/* Where it was connected to is no target any more when the answer is due: it is connected anew, and nobody notices. */
+static void test_target_goes_while_it_is_dialed(void **state)
+{
+	struct exchange_fixture f;
+
+	exchange_fixture_init(&f, TWO);
+	exchange_fixture_send(&f, STR(ASK "early"));
+	exchange_fixture_reload(&f, OTHER);
+	exchange_fixture_dial_connects(&f);
+	expect_dialed(&f, "10.0.0.1:1\n10.0.0.9:9\n");
+	assert_int_equal(f.answer_count, 0);
+	expect_counts(&f, 1, 1);
+	assert_int_equal(atomic_load(&f.control.admission.tunnels), 1);
+	stream_close(TAKE(f.upstream),
+		     STREAM_CLOSE_NORMAL); /* the other end of the first connection */
+	exchange_fixture_dial_connects(&f);
+	assert_int_equal(f.status, 200);
+	expect_counts(&f, 1, 0);
+	exchange_abort(exchange_fixture_only(&f), "client-reset");
+	expect_counts(&f, 0, 0);
+	assert_int_equal(atomic_load(&f.control.admission.tunnels), 0);
+	exchange_fixture_done(&f);
+}
+
+/* The same, and the new route is not for everybody; or there is none. */
+static void test_route_goes_while_it_is_dialed(void **state)
+{
+	static const struct {
+		const char *settings;
+		int status;
+	} cases[] = {
+		{ COMMON_FOR_ALICE "  to: 'tcp://10.0.0.9:9'\n", 302 },
+		{ "databroker_storage_type: memory\n" FIXTURE_LOGIN FIXTURE_USERS FIXTURE_ROUTES,
+		  404 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct exchange_fixture f;
+
+		exchange_fixture_init(&f, TWO);
+		exchange_fixture_send(&f, STR(ASK));
+		exchange_fixture_reload(&f, cases[i].settings);
+		exchange_fixture_dial_connects(&f);
+		expect_dialed(&f, "10.0.0.1:1\n");
+		assert_int_equal(f.answer_count, 1);
+		assert_true(f.status == cases[i].status || (i == 0 && f.status == 403));
+		assert_int_equal(atomic_load(&f.control.admission.tunnels), 0);
+		exchange_fixture_done(&f);
+	}
+}
+
 /* Nobody has a place yet, so there is nothing that could not be kept. */
 static void test_keep_before_there_is_a_place(void **state)
 {
@@ -279,6 +334,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_keep_while_dialing),
+		cmocka_unit_test(test_target_goes_while_it_is_dialed),
+		cmocka_unit_test(test_route_goes_while_it_is_dialed),
 		cmocka_unit_test(test_keep_before_there_is_a_place),
 	};
 

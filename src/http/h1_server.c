@@ -131,6 +131,8 @@ static enum h1_step step_idle(struct h1_server *s)
 {
 	ssize_t got = h1_input_fill(&s->in, s->loop, s->stream, H1_READ_PIECE);
 
+	if (got == STREAM_AGAIN && s->is_last)
+		return h1_finish(s, NULL, STREAM_CLOSE_NORMAL);
 	if (got <= 0)
 		return handle_no_bytes(s, got, true);
 	h1_enter(s, H1_HEAD);
@@ -374,7 +376,7 @@ static struct h1_response_form response_form(const struct h1_server *s, bool wan
 void h1_server_respond(struct h1_server *s, const struct http_response *response)
 {
 	/* After a refusal the request is empty, keep_alive false. */
-	struct h1_response_form form = response_form(s, response->close);
+	struct h1_response_form form = response_form(s, response->close || s->is_last);
 
 	h1_write_response(&s->out.bytes, response, &form);
 	s->closes_after_response = form.close;
@@ -404,6 +406,13 @@ struct stream *h1_server_take_tunnel(struct h1_server *s, const struct http_resp
 	stream_set_owner(stream, ignore_event, NULL);
 	destroy(s, STREAM_CLOSE_NORMAL);
 	return stream;
+}
+
+void h1_server_finish(struct h1_server *s)
+{
+	s->is_last = true;
+	if (s->state == H1_IDLE)
+		later_start(&s->later, s->loop, on_later);
 }
 
 void h1_server_close(struct h1_server *s, enum stream_close how)

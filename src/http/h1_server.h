@@ -70,5 +70,11 @@ void h1_server_respond(struct h1_server *s, const struct http_response *response
 struct stream *h1_server_take_tunnel(struct h1_server *s, const struct http_response *response,
 				     struct buf *ret_head, struct buf *ret_early);
 
+/*
+ * The request that is in progress, or the first one if none has come yet, is the last one: its answer says so and ends the
+ * connection. One that is waiting for another request, of which nothing is here, ends with on_closed, later.
+ */
+void h1_server_finish(struct h1_server *s);
+
 /* Ends it now. on_closed will not run. NULL is ignored. */
 void h1_server_close(struct h1_server *s, enum stream_close how);

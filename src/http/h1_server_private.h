@@ -41,6 +41,7 @@ struct h1_server {
 	struct buf body;
 	struct h1_output out;
 	bool closes_after_response;
+	bool is_last;    /* no request after this one */
 	size_t lingered; /* bytes read and dropped */
 };
 

@@ -392,6 +392,35 @@ static void test_kept_connection(void **state)
 	h1_fixture_done(&f);
 }
 
+static void test_finish(void **state)
+{
+	struct h1_fixture f;
+
+	/* Waiting for another request. */
+	h1_fixture_init(&f, NULL);
+	f.answers_at_once = true;
+	h1_fixture_send(&f, STR(GET_X));
+	h1_fixture_expect(&f, "request GET /x a ;");
+	h1_server_finish(f.server);
+	h1_fixture_settle(&f);
+	h1_fixture_expect(&f, "closed;");
+	h1_fixture_done(&f);
+
+	/* Before the first one, and while it is answered. */
+	for (int i = 0; i < 2; i++) {
+		h1_fixture_init(&f, NULL);
+		if (i == 0)
+			h1_server_finish(f.server);
+		h1_fixture_send(&f, STR(GET_X));
+		h1_fixture_expect(&f, "request GET /x a ;");
+		h1_server_finish(f.server);
+		h1_fixture_answer(&f, 204, STR(""), false);
+		h1_fixture_expect_received(&f, "HTTP/1.1 204 No Content\r\n" DATE
+					       "connection: close\r\n\r\n");
+		h1_fixture_done(&f);
+	}
+}
+
 static void test_answering_may_take_long(void **state)
 {
 	struct h1_fixture f;
@@ -453,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_silent_connection),
 		cmocka_unit_test(test_slow_head_and_body),
 		cmocka_unit_test(test_kept_connection),
+		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_answering_may_take_long),
 		cmocka_unit_test(test_client_that_does_not_take_the_answer),
 	};

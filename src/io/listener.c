@@ -232,6 +232,12 @@ void listener_retire(struct listener *l, void (*on_retired)(void *arg))
 	timer_start(&l->retire, l->loop, loop_now_ms(l->loop) + wait_ms, on_retire_due);
 }
 
+void listener_finish(struct listener *l, void (*on_retired)(void *arg))
+{
+	l->on_retired = on_retired;
+	timer_start(&l->retire, l->loop, loop_now_ms(l->loop), on_retire_due);
+}
+
 void listener_close(struct listener *l)
 {
 	if (!l || l->fd < 0)

@@ -52,7 +52,10 @@ void listener_bound_address(int fd, struct addr *ret);
  */
 void listener_retire(struct listener *l, void (*on_retired)(void *arg));
 
-/* What waits to be accepted is reset. NULL is ignored. */
+/* The same at once: who waits to be accepted is, and whoever is in the making is reset. */
+void listener_finish(struct listener *l, void (*on_retired)(void *arg));
+
+/* What waits to be accepted is reset, unless another process has the socket as well. NULL is ignored. */
 void listener_close(struct listener *l);
 
 /* With SO_REUSEPORT a port in use by another process of the same user would go unnoticed: fails with

@@ -305,6 +305,27 @@ static void test_retires(void **state)
 	finish(&bed);
 }
 
+/* Whoever waits is served, and there is nothing to wait for. */
+static void test_finishes(void **state)
+{
+	struct bed bed;
+	int fds[CLIENTS_MAX];
+
+	prepare(&bed, "127.0.0.1");
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		fds[i] = connect_to(&bed.address);
+	listener_finish(bed.listener, on_retired);
+	assert_int_equal(bed.problems, 0);
+	turn(&bed, 1);
+	assert_int_equal(bed.problems, 1);
+	assert_int_equal(bed.count, CLIENTS_MAX);
+	assert_false(can_connect(&bed.address));
+	assert_int_equal(listener_check_free(&bed.address, NULL), 0);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		close(fds[i]);
+	finish(&bed);
+}
+
 static void test_closed_while_it_retires(void **state)
 {
 	struct bed bed;
@@ -355,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_an_address_in_use),
 		cmocka_unit_test(test_sheds_when_descriptors_run_out),
 		cmocka_unit_test(test_retires),
+		cmocka_unit_test(test_finishes),
 		cmocka_unit_test(test_closed_while_it_retires),
 		cmocka_unit_test(test_adopts),
 	};

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proxy/admin_drain.h"
 #include "proxy/admin_job.h"
 #include "proxy/admin_reload.h"
 #include "proxy/admin_sessions.h"
@@ -86,6 +87,11 @@ static void get_status(struct question *q)
 static void post_reload(struct question *q)
 {
 	admin_reload_start(q->admin->control, q->request);
+}
+
+static void post_drain(struct question *q)
+{
+	admin_drain(q->admin->control, q->request);
 }
 
 static void write_route(struct admin_table *t, const struct route *route)
@@ -217,6 +223,7 @@ static const struct {
 } rows[] = {
 	{ "GET", "status", COLLECTION, get_status },
 	{ "POST", "reload", COLLECTION, post_reload },
+	{ "POST", "drain", COLLECTION, post_drain },
 	{ "GET", "routes", COLLECTION, get_routes },
 	{ "GET", "sessions", COLLECTION, get_sessions },
 	{ "DELETE", "sessions", ONE, delete_session },

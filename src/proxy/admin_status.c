@@ -3,6 +3,7 @@
 #include "io/loop.h"
 #include "proxy/control.h"
 #include "proxy/reload.h"
+#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
 #include "session/store.h"
@@ -27,11 +28,13 @@ void admin_status_write(const struct control *c, struct admin_table *t)
 	bool is_well = store_is_available(c->store, &away);
 
 	if (t->form == ADMIN_LINES)
-		(void)buf_append_str(&t->out,
-				     STR("VERSION\tSTARTED\tWORKERS\tROUTES\tSTORE\tLAST RELOAD\t"
-					 "RESULT\tRELOADS\tFAILED\tLONGEST TURN (MS)\n"));
+		(void)buf_append_str(
+			&t->out,
+			STR("VERSION\tSTATE\tSTARTED\tWORKERS\tROUTES\tSTORE\tLAST RELOAD\t"
+			    "RESULT\tRELOADS\tFAILED\tLONGEST TURN (MS)\n"));
 	admin_row_begin(t);
 	admin_row_text(t, "version", STR(POMERIUM_VERSION));
+	admin_row_text(t, "state", str_from(shutdown_state_name(c->shutdown)));
 	admin_row_time(t, "started", c->started_unix);
 	admin_row_uint(t, "workers", c->worker_count);
 	admin_row_uint(t, "routes", c->snapshot->routes.count);

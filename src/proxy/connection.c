@@ -118,6 +118,8 @@ static void serve(struct connection *c)
 					 .head_timeout_ms = timeouts->read_ms,
 					 .idle_timeout_ms = timeouts->idle_ms,
 					 .began_ms = c->began_ms,
+	if (c->worker->mode != WORKER_SERVES)
+		h1_server_finish(c->http);
 					 .events = &server_events,
 					 .arg = c,
 				 });
@@ -213,6 +215,12 @@ static void on_handshake_due(struct timer *timer)
 {
 	struct connection *c = container_of(timer, struct connection, handshake_due);
 	struct err e;
+void connection_finish(struct connection *c)
+{
+	if (c->http)
+		h1_server_finish(c->http);
+}
+
 
 	(void)err_set(&e, ERR_TIMEOUT, "the client took too long");
 	counter_add(&c->worker->counters.handshake_failures, 1);

@@ -50,3 +50,6 @@ struct stream *connection_take_tunnel(struct connection *c, const struct http_re
 
 /* Aborts the exchange, if there is one, with that reason. */
 void connection_close(struct connection *c, const char *why);
+/* The request that is in progress, or else the next one, is the last one; see h1_server_finish(). */
+void connection_finish(struct connection *c);
+

@@ -19,6 +19,7 @@
 #include "proxy/metrics.h"
 #include "proxy/reload.h"
 #include "proxy/redirect_listener.h"
+#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/upkeep.h"
@@ -191,6 +192,7 @@ void control_done(struct control *c)
 	fetcher_free(TAKE(c->fetcher));
 	mailbox_close(TAKE(c->mailbox));
 	reload_close(TAKE(c->reload)); /* nothing comes from the workers any more */
+	shutdown_free(TAKE(c->shutdown));
 	if (c->loop)
 		loop_turn(c->loop, false);
 	loop_free(TAKE(c->loop));

@@ -33,6 +33,7 @@ struct loop;
 struct mailbox;
 struct metrics;
 struct redirect_listener;
+struct shutdown;
 struct snapshot;
 struct store;
 struct upkeep;
@@ -63,7 +64,8 @@ struct control {
 	int64_t started_unix;
 	struct admission admission;        /* any thread */
 	atomic_uint_fast64_t store_errors; /* any thread: how often the store went away */
-	struct reload *reload;             /* the server's */
+	struct reload *reload;             /* the server's, like the next one */
+	struct shutdown *shutdown;
 };
 
 /* log and snapshot are set. Opens the store and everything else, on this thread. */

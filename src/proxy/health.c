@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "proxy/control.h"
 #include "proxy/local_http.h"
+#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "session/store.h"
 
@@ -25,13 +26,15 @@ struct check {
 };
 
 /* All of them, two-space indented as in the reference. */
-static void write_checks(const struct check *checks, size_t count, struct buf *out)
+static void write_checks(const struct check *checks, size_t count, const char *status,
+			 struct buf *out)
 {
 	(void)buf_append_str(out, STR("{\n"));
 	for (size_t i = 0; i < count; i++) {
 		struct json_writer w = { .out = out };
 
-		(void)buf_printf(out, "  \"%s\": {\n    \"status\": \"RUNNING\"", checks[i].name);
+		(void)buf_printf(out, "  \"%s\": {\n    \"status\": \"%s\"", checks[i].name,
+				 status);
 		if (checks[i].error) {
 			(void)buf_append_str(out, STR(",\n    \"error\": "));
 			json_text(&w, str_from(checks[i].error));
@@ -41,27 +44,28 @@ static void write_checks(const struct check *checks, size_t count, struct buf *o
 	(void)buf_append_str(out, STR("}\n"));
 }
 
-static void report(struct local_request *r, bool needs_store)
+static void report(struct local_request *r, bool is_for_clients)
 {
 	struct health *h = r->service;
 	struct check checks[ARRAY_LEN(services) + 1];
 	struct buf body = BUF_INIT(REPORT_MAX);
 	struct err away = { 0 };
 	bool is_well = store_is_available(h->control->store, &away);
+	bool is_running = shutdown_state(h->control->shutdown) == SHUTDOWN_RUNNING;
 
 	for (size_t i = 0; i < ARRAY_LEN(services); i++)
 		checks[i] = (struct check){ .name = services[i] };
 	checks[ARRAY_LEN(services)] = (struct check){ .name = "storage.backend",
 						      .error = is_well ? NULL : away.text };
-	write_checks(checks, ARRAY_LEN(checks), &body);
-	local_reply(r, is_well || !needs_store ? 200 : 503, "application/json",
+	write_checks(checks, ARRAY_LEN(checks), is_running ? "RUNNING" : "TERMINATING", &body);
+	local_reply(r, (is_well && is_running) || !is_for_clients ? 200 : 503, "application/json",
 		    arena_copy(&r->arena, buf_view(&body)));
 	buf_done(&body);
 }
 
 static const struct {
 	const char *path;
-	bool needs_store;
+	bool is_for_clients;
 } paths[] = {
 	{ "/startupz", false },
 	{ "/readyz", true },
@@ -77,7 +81,7 @@ static void serve(struct local_request *r)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		if (str_equal(r->http->path, str_from(paths[i].path))) {
-			report(r, paths[i].needs_store);
+			report(r, paths[i].is_for_clients);
 			return;
 		}
 	}

@@ -208,12 +208,17 @@ struct redirect_listener *redirect_listener_new(struct control *control)
 	return r;
 }
 
+void redirect_listener_stop(struct redirect_listener *r)
+{
+	listener_close(TAKE(r->listener));
+	listener_close(TAKE(r->retiring));
+}
+
 void redirect_listener_free(struct redirect_listener *r)
 {
 	if (!r)
 		return;
-	listener_close(TAKE(r->listener));
-	listener_close(TAKE(r->retiring));
+	redirect_listener_stop(r);
 	LIST_FOREACH (&r->connections, node) {
 		close_connection(container_of(node, struct redirect_connection, in_listener),
 				 STREAM_CLOSE_NORMAL);

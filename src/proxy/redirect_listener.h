@@ -26,6 +26,9 @@ struct redirect_listener;
 /* Listens at nothing yet. */
 struct redirect_listener *redirect_listener_new(struct control *control);
 
+/* Nobody new comes in. */
+void redirect_listener_stop(struct redirect_listener *r);
+
 /* NULL is ignored. */
 void redirect_listener_free(struct redirect_listener *r);
 

@@ -28,6 +28,7 @@
 #include "proxy/redirect_listener.h"
 #include "proxy/reload_changes.h"
 #include "proxy/reload_log.h"
+#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
 #include "session/store.h"
@@ -55,6 +56,7 @@ struct reload {
 
 /* What a round has made and nobody uses yet. */
 struct prepared {
+	bool listens;
 	struct listening listening;
 	struct redirect_change redirects;
 	struct metrics_change metrics;
@@ -213,21 +215,35 @@ static void discard(struct prepared *p)
 		(void)close(p->audit_fd); /* nothing was written to it */
 }
 
-/* All that can fail; what comes last needs no undoing. What was made before a failure is the caller's. */
-static int prepare(struct reload *r, const struct snapshot *next, struct prepared *p, struct err *e)
+/* Who is about to end listens at nothing new. */
+static int prepare_listening(struct reload *r, const struct snapshot *next, struct prepared *p,
+			     struct err *e)
 {
 	struct control *c = r->control;
 	const struct config_listen *listen = &next->config->listen;
-	struct str before = c->snapshot->config->tls.authority_pem;
-	struct str after = next->config->tls.authority_pem;
 
+	p->listens = shutdown_state(c->shutdown) == SHUTDOWN_RUNNING;
+	if (!p->listens)
+		return 0;
 	if (redirect_listener_prepare(c->redirects, listen, &p->redirects, e) < 0 ||
-	    metrics_prepare(c->metrics, next, &p->metrics, e) < 0 ||
-	    audit_file_prepare(&next->config->logs, &p->audit_fd, e) < 0)
+	    metrics_prepare(c->metrics, next, &p->metrics, e) < 0)
 		return -1;
 	if (r->changes.has_new_address &&
 	    listening_open(&p->listening, &listen->address, c->worker_count, &c->address, e) < 0)
 		return err_wrap(e, "address");
+	return 0;
+}
+
+/* All that can fail; what comes last needs no undoing. What was made before a failure is the caller's. */
+static int prepare(struct reload *r, const struct snapshot *next, struct prepared *p, struct err *e)
+{
+	struct control *c = r->control;
+	struct str before = c->snapshot->config->tls.authority_pem;
+	struct str after = next->config->tls.authority_pem;
+
+	if (prepare_listening(r, next, p, e) < 0 ||
+	    audit_file_prepare(&next->config->logs, &p->audit_fd, e) < 0)
+		return -1;
 	if (!str_equal(before, after) && fetcher_set_authorities(c->fetcher, after, e) < 0)
 		return err_wrap(e, "certificate_authority");
 	return 0;
@@ -241,8 +257,10 @@ static void commit(struct reload *r, struct snapshot *next, struct prepared *p)
 
 	old_snapshots_add(r->old, TAKE(c->snapshot));
 	c->snapshot = next;
-	redirect_listener_commit(c->redirects, &next->config->listen, &p->redirects);
-	metrics_commit(c->metrics, next, &p->metrics);
+	if (p->listens) {
+		redirect_listener_commit(c->redirects, &next->config->listen, &p->redirects);
+		metrics_commit(c->metrics, next, &p->metrics);
+	}
 	audit_file_commit(c->audit, p->audit_fd);
 	health_checks_set(c->health_checks, next);
 	log_set_level(c->log, next->config->logs.level);

@@ -101,6 +101,9 @@ static const struct refusal_row refusal_rows[] = {
 	[REFUSAL_OVERLOADED] = { 503, FAMILY_DATA_PLANE, "overloaded", "overload", NULL,
 				 "The gateway has no room for this now: try again in a moment.",
 				 ADVICE_TELL },
+	[REFUSAL_SHUTTING_DOWN] = { 503, FAMILY_DATA_PLANE, "shutting-down", "overload", NULL,
+				    "The gateway is about to end: try again in a moment.",
+				    ADVICE_WAIT },
 	[REFUSAL_STORE_AWAY] = { 503, FAMILY_DATA_PLANE, "internal", "ext_authz_error", NULL,
 				 "The gateway cannot reach its session store to see who you are: "
 				 "try again in a moment.",

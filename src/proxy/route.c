@@ -3,6 +3,7 @@
 #include "base/url.h"
 #include "proxy/endpoints.h"
 #include "proxy/respond.h"
+#include "proxy/worker.h"
 
 struct route *route_find(const struct snapshot *snapshot, struct str authority)
 {
@@ -17,6 +18,8 @@ enum step stage_route(struct exchange *x)
 {
 	if (!x->request->is_connect)
 		return endpoints_select(x);
+	if (x->worker->mode == WORKER_REFUSES)
+		return respond_refusal(x, REFUSAL_SHUTTING_DOWN);
 	x->route = route_find(x->snapshot, x->request->authority);
 	if (!x->route)
 		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);

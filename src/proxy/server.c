@@ -20,6 +20,7 @@
 #include "proxy/device_guard.h"
 #include "proxy/listening.h"
 #include "proxy/reload.h"
+#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/worker.h"
@@ -151,8 +152,7 @@ static void on_signal(void *arg, int number)
 		reload_request(server->control.reload, "SIGHUP");
 		return;
 	}
-	log_message(server->control.log, LOG_INFO, "proxy", "shutting down");
-	loop_stop(server->control.loop);
+	shutdown_on_signal(server->control.shutdown, number);
 }
 
 static int server_start(struct server *server, const struct server_options *options, struct err *e)
@@ -177,6 +177,7 @@ static int server_start(struct server *server, const struct server_options *opti
 		return -1;
 	server->control.reload = reload_open(&server->control, &server->source,
 					     TAKE(server->files));
+	server->control.shutdown = shutdown_new(&server->control);
 	server->signals = signals_open(server->control.loop, signal_numbers, on_signal, server);
 	if (bind_workers(server, e) < 0 || start_workers(server, e) < 0)
 		return -1;

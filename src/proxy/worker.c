@@ -28,6 +28,8 @@ struct worker_thread {
 	struct listener *listener;
 	struct listener *retiring;    /* the one before it, or NULL */
 	struct worker_update *update; /* waits for the end of that one */
+	struct worker_leave *leave;   /* waits for the end of the listener */
+	struct timer grace;
 	struct stop_message {
 		struct mailbox_message message;
 		struct worker *worker;
@@ -129,12 +131,74 @@ void worker_update(struct worker *w, struct worker_update *u)
 	mailbox_post(w->mailbox, &u->message);
 }
 
+/* ---- leaving ---- */
+
+static void deliver_left(struct mailbox_message *message)
+{
+	struct worker_leave *l = container_of(message, struct worker_leave, message);
+
+	l->on_done(l);
+}
+
+static void answer_leave(struct worker_leave *l)
+{
+	l->message.deliver = deliver_left;
+	mailbox_post(l->answer_to, &l->message);
+}
+
+static void on_finished(void *arg)
+{
+	struct worker *w = arg;
+
+	w->thread->listener = NULL;
+	answer_leave(TAKE(w->thread->leave));
+}
+
+/* Who has asked for nothing until now is in no hurry. */
+static void on_grace_over(struct timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker_thread, grace)->stop.worker;
+
+	LIST_FOREACH (&w->connections, node) {
+		struct connection *c = container_of(node, struct connection, in_worker);
+
+		if (!c->exchange)
+			connection_close(c, "shutdown");
+	}
+}
+
+static void deliver_leave(struct mailbox_message *message)
+{
+	struct worker_leave *l = container_of(message, struct worker_leave, message);
+	struct worker *w = l->worker;
+
+	w->mode = l->mode;
+	LIST_FOREACH (&w->connections, node)
+		connection_finish(container_of(node, struct connection, in_worker));
+	timer_start(&w->thread->grace, w->loop, loop_now_ms(w->loop) + l->grace_ms, on_grace_over);
+	if (w->thread->listener && l->mode == WORKER_REFUSES) {
+		w->thread->leave = l;
+		listener_finish(w->thread->listener, on_finished);
+		return;
+	}
+	listener_close(TAKE(w->thread->listener)); /* the successor has the socket, too */
+	answer_leave(l);
+}
+
+void worker_leave(struct worker *w, struct worker_leave *l)
+{
+	l->worker = w;
+	l->message.deliver = deliver_leave;
+	mailbox_post(w->mailbox, &l->message);
+}
+
 /* ---- life ---- */
 
 static void close_everything(struct worker *w)
 {
 	listener_close(TAKE(w->thread->listener));
 	listener_close(TAKE(w->thread->retiring));
+	timer_cancel(&w->thread->grace);
 	if (w->thread->update)
 		answer_update(TAKE(w->thread->update));
 	LIST_FOREACH (&w->connections, node) {
@@ -173,6 +237,7 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	w->snapshot = snapshot_ref(snapshot);
 	w->loop = loop_new();
 	w->thread = mem_alloc(sizeof(*w->thread));
+	w->thread->stop.worker = w;
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	w->mailbox = mailbox_open(w->loop);
@@ -203,7 +268,6 @@ void worker_stop(struct worker *w)
 
 	if (w->thread->is_running) {
 		stop->message.deliver = deliver_stop;
-		stop->worker = w;
 		mailbox_post(w->mailbox, &stop->message);
 		(void)pthread_join(w->thread->id, NULL); /* cannot fail for a thread of ours */
 		w->thread->is_running = false;

@@ -35,6 +35,12 @@ struct store;
 struct worker;
 
 /* Borrowed; outlives the workers. */
+enum worker_mode {
+	WORKER_SERVES,
+	WORKER_FINISHES, /* accepts nobody: a successor does. Whoever is here already gets what they ask for */
+	WORKER_REFUSES, /* accepts nobody, and opens no tunnel any more */
+};
+
 struct worker_shared {
 	struct log *log;
 	struct log *audit; /* to audit_file; NULL in tests */
@@ -52,6 +58,7 @@ struct worker {
 	struct resolver *resolver;
 	struct snapshot *snapshot; /* referenced */
 	struct list connections;
+	enum worker_mode mode;
 	struct list exchanges;
 	struct recheck *recheck; /* of open tunnels */
 	struct counters counters;
@@ -84,6 +91,20 @@ void worker_update(struct worker *w, struct worker_update *update);
 
 /* Closes everything with end reason "shutdown" and waits for the thread. */
 void worker_stop(struct worker *w);
+/* Tells a worker that it is not to serve any more. */
+struct worker_leave {
+	struct mailbox_message message;
+	struct worker *worker;
+	enum worker_mode mode;
+	uint64_t grace_ms; /* what is left to connections without a request */
+	struct mailbox *answer_to;
+	/* On the thread of answer_to: everybody who was waiting is accepted, and the listener is gone. */
+	void (*on_done)(struct worker_leave *leave);
+};
+
+/* From any thread. Whoever waits for another request is let go; others end with their next answer. */
+void worker_leave(struct worker *w, struct worker_leave *leave);
+
 
 /* After worker_stop(), when nobody posts any more. NULL is ignored. */
 void worker_free(struct worker *w);

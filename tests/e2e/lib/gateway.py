@@ -35,6 +35,7 @@ def base_config(certificate, key, users, routes):
         "address": "127.0.0.1:0",
         "health_check_addr": f"127.0.0.1:{free_port()}",
         "workers": 2,
+        "drain_timeout": "0",
         "certificates": [{"cert": str(certificate), "key": str(key)}],
         "shared_secret": base64.b64encode(SHARED_KEY).decode(),
         "cookie_secret": base64.b64encode(COOKIE_KEY).decode(),

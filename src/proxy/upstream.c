@@ -108,10 +108,10 @@ static void connect_to(struct dialing *d, const struct config_target *target, ui
 			.server_name = upstream->tls.server_name,
 			.authority = x->facts.authority,
 			/* What the client showed to us is for nobody else. */
-			.headers = { { STR("user-agent"), x->facts.user_agent },
-				     { STR("x-forwarded-for"), str_from(client) },
-				     { STR("x-request-id"), str_from(x->request_id) } },
-			.header_count = 3,
+			.headers = { { STR("x-forwarded-for"), str_from(client) },
+				     { STR("x-request-id"), str_from(x->request_id) },
+				     { STR("user-agent"), x->facts.user_agent } },
+			.header_count = str_is_empty(x->facts.user_agent) ? 2 : 3,
 		},
 		on_connected, d);
 }

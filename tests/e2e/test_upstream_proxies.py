@@ -110,6 +110,8 @@ def test_what_is_sent(make_gateway):
         "user-agent: someone/1", "x-forwarded-for: 127.0.0.1",
         f"x-request-id: {response.header('x-request-id')}",
     ])
+    gateway.connect("x")
+    assert b"user-agent" not in proxy.heads[-1].lower()  # who says nothing is nobody
     proxy.stop()
 
 

@@ -1,13 +1,25 @@
 #include "proxy/admission.h"
 
-bool admission_enter(struct admission_count *c, uint64_t limit)
+bool admission_try(struct admission_count *c, uint64_t limit)
 {
 	if (atomic_fetch_add_explicit(&c->inside, 1, memory_order_relaxed) < limit)
 		return true;
 	admission_leave(c);
+	return false;
+}
+
+bool admission_enter(struct admission_count *c, uint64_t limit)
+{
+	if (admission_try(c, limit))
+		return true;
+	admission_note_refused(c);
+	return false;
+}
+
+void admission_note_refused(struct admission_count *c)
+{
 	atomic_fetch_add_explicit(&c->refused, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&c->unreported, 1, memory_order_relaxed);
-	return false;
 }
 
 void admission_leave(struct admission_count *c)

@@ -3,7 +3,7 @@
 /*
  * admission.h - how many connections and handshakes there may be at once, in the whole gateway
  *
- * Who is over the limit is closed at once and counted.
+ * What becomes of who is over a limit is for the caller: connections are closed, handshakes wait (handshake.h).
  *
  * Threads    Any. The counts are atomic, without order among them.
  */
@@ -28,10 +28,13 @@ struct admission {
 		tunnels; /* open ones, and those that are being connected; see upstream_hold.h */
 };
 
-/* False: there are limit already. */
+/* False: there are limit already. The second counts that as a refusal. */
+bool admission_try(struct admission_count *c, uint64_t limit);
 bool admission_enter(struct admission_count *c, uint64_t limit);
 
 void admission_leave(struct admission_count *c);
+
+void admission_note_refused(struct admission_count *c);
 
 /* After a refusal: how many there were since somebody was told; 0: it is not time yet to tell again. */
 uint64_t admission_take_refused(struct admission_count *c, uint64_t now_ms);

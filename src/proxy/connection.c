@@ -20,19 +20,16 @@
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 #include "tls/peer_certificate.h"
-#include "tls/tls_stream.h"
 
-static struct admission *admission_of(struct worker *worker)
+static struct admission_count *count_of(struct worker *worker)
 {
-	return &worker->shared.control->admission;
+	return &worker->shared.control->admission.connections;
 }
 
 static void connection_forget(struct connection *c)
 {
-	if (c->is_shaking_hands)
-		admission_leave(&admission_of(c->worker)->handshakes);
 	proxy_header_read_cancel(TAKE(c->header));
-	timer_cancel(&c->handshake_due);
+	handshake_cancel(c);
 	list_remove(&c->in_worker);
 	peer_certificate_unref(TAKE(c->certificate));
 	loop_free_later(c->worker->loop, c);
@@ -41,7 +38,7 @@ static void connection_forget(struct connection *c)
 /* And gives its place among the connections to the next one. */
 static void connection_leave(struct connection *c)
 {
-	admission_leave(&admission_of(c->worker)->connections);
+	admission_leave(count_of(c->worker));
 	connection_forget(c);
 }
 
@@ -109,7 +106,7 @@ static const struct h1_server_events server_events = {
 	.on_late = on_late,
 };
 
-static void serve(struct connection *c)
+void connection_serve(struct connection *c)
 {
 	const struct config_timeouts *timeouts = &c->worker->snapshot->config->timeouts;
 
@@ -118,17 +115,17 @@ static void serve(struct connection *c)
 					 .head_timeout_ms = timeouts->read_ms,
 					 .idle_timeout_ms = timeouts->idle_ms,
 					 .began_ms = c->began_ms,
-	if (c->worker->mode != WORKER_SERVES)
-		h1_server_finish(c->http);
 					 .events = &server_events,
 					 .arg = c,
 				 });
+	if (c->worker->mode != WORKER_SERVES)
+		h1_server_finish(c->http);
 }
 
 /* ---- before HTTP ---- */
 
 /* Nobody who is silent or speaks something else is owed more than the end of the connection. */
-static void fail(struct connection *c, const struct err *e, enum stream_close how)
+void connection_fail(struct connection *c, const struct err *e, enum stream_close how)
 {
 	if (e->kind != ERR_CLOSED) /* without a byte: somebody looked whether we are there */
 		log_peer(c, "connection failed", err_kind_name(e->kind), e);
@@ -136,101 +133,9 @@ static void fail(struct connection *c, const struct err *e, enum stream_close ho
 	connection_leave(c);
 }
 
-/* protocol.md 7.2: whom reject_connection keeps out, and why. */
-static void log_rejected(struct connection *c, const struct err *e)
+static void turn_away(struct worker *worker, struct stream *stream)
 {
-	_cleanup_(peer_certificate_unrefp) struct peer_certificate *shown =
-		tls_stream_refused_certificate(c->stream);
-	char ip[ADDR_TEXT_MAX];
-	struct log_line line;
-
-	addr_format_ip(&c->peer, ip);
-	log_begin(c->worker->shared.log, &line, LOG_INFO, "proxy");
-	log_cstr(&line, "ip", ip);
-	log_cstr(&line, "tls-sni-hostname", tls_stream_server_name(c->stream));
-	if (shown) {
-		log_str(&line, "client-certificate", peer_certificate_facts(shown)->fingerprint);
-		log_str(&line, "client-certificate-subject",
-			peer_certificate_facts(shown)->subject);
-	}
-	log_cstr(&line, "downstream-transport-failure-reason", e->text);
-	log_end(&line, "listener connection failure");
-}
-
-static void fail_handshake(struct connection *c)
-{
-	const struct config_tls *tls = &c->worker->snapshot->config->tls;
-	const struct err *e = stream_error(c->stream);
-
-	if (e->kind != ERR_CLOSED)
-		counter_add(&c->worker->counters.handshake_failures, 1);
-	/* with a reset, the alert that says why might never be read */
-	if (e->kind != ERR_TLS ||
-	    tls->client_certificates.enforcement != CONFIG_ENFORCEMENT_REJECT) {
-		fail(c, e, STREAM_CLOSE_NORMAL);
-		return;
-	}
-	log_rejected(c, e);
-	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
-	connection_leave(c);
-}
-
-static void end_handshake(struct connection *c)
-{
-	timer_cancel(&c->handshake_due);
-	admission_leave(&admission_of(c->worker)->handshakes);
-	c->is_shaking_hands = false;
-}
-
-static void count_handshake(const struct connection *c)
-{
-	struct tls_facts facts;
-
-	if (tls_stream_facts(c->stream, &facts))
-		counters_handshake(&c->worker->counters, &facts);
-}
-
-static void drive_handshake(struct connection *c)
-{
-	switch (tls_stream_handshake(c->stream)) {
-	case STREAM_AGAIN:
-		return;
-	case STREAM_FAILED:
-		fail_handshake(c);
-		return;
-	default:
-		end_handshake(c);
-		count_handshake(c);
-		c->certificate = tls_stream_peer_certificate(c->stream);
-		serve(c);
-	}
-}
-
-static void on_handshake_event(void *arg, unsigned events)
-{
-	drive_handshake(arg);
-}
-
-static void on_handshake_due(struct timer *timer)
-{
-	struct connection *c = container_of(timer, struct connection, handshake_due);
-	struct err e;
-void connection_finish(struct connection *c)
-{
-	if (c->http)
-		h1_server_finish(c->http);
-}
-
-
-	(void)err_set(&e, ERR_TIMEOUT, "the client took too long");
-	counter_add(&c->worker->counters.handshake_failures, 1);
-	fail(c, &e, STREAM_CLOSE_NORMAL);
-}
-
-static void turn_away(struct worker *worker, struct stream *stream, struct admission_count *count,
-		      const char *setting)
-{
-	uint64_t refused = admission_take_refused(count, loop_now_ms(worker->loop));
+	uint64_t refused = admission_take_refused(count_of(worker), loop_now_ms(worker->loop));
 	struct log_line line;
 
 	stream_close(stream, STREAM_CLOSE_RESET);
@@ -238,37 +143,17 @@ static void turn_away(struct worker *worker, struct stream *stream, struct admis
 	if (refused == 0)
 		return;
 	log_begin(worker->shared.log, &line, LOG_WARN, "proxy");
-	log_cstr(&line, "setting", setting);
+	log_cstr(&line, "setting", "max_connections");
 	log_uint(&line, "connections-closed", refused);
 	log_end(&line, "too many at once: connections are closed unserved");
-}
-
-static void shake_hands(struct connection *c)
-{
-	struct worker *worker = c->worker;
-	const struct config *config = worker->snapshot->config;
-	struct admission_count *handshakes = &admission_of(worker)->handshakes;
-
-	if (!admission_enter(handshakes, config->limits.max_handshakes)) {
-		turn_away(worker, TAKE(c->stream), handshakes, "max_handshakes");
-		connection_leave(c);
-		return;
-	}
-	c->is_shaking_hands = true;
-	c->stream = tls_stream_accept(worker->loop, c->stream, worker->snapshot->tls);
-	stream_set_owner(c->stream, on_handshake_event, c);
-	if (config->timeouts.read_ms > 0)
-		timer_start(&c->handshake_due, worker->loop, c->began_ms + config->timeouts.read_ms,
-			    on_handshake_due);
-	drive_handshake(c);
 }
 
 static void begin(struct connection *c)
 {
 	if (c->worker->snapshot->config->listen.is_plain)
-		serve(c);
+		connection_serve(c);
 	else
-		shake_hands(c);
+		handshake_begin(c);
 }
 
 static void on_header(void *arg, const struct proxy_header *header, const struct err *e)
@@ -277,7 +162,7 @@ static void on_header(void *arg, const struct proxy_header *header, const struct
 
 	c->header = NULL;
 	if (!header) {
-		fail(c, e, STREAM_CLOSE_RESET);
+		connection_fail(c, e, STREAM_CLOSE_RESET);
 		return;
 	}
 	if (header->has_addresses) {
@@ -290,13 +175,12 @@ static void on_header(void *arg, const struct proxy_header *header, const struct
 void connection_open(struct worker *worker, struct stream *stream, const struct addr *peer)
 {
 	const struct config *config = worker->snapshot->config;
-	struct admission_count *connections = &admission_of(worker)->connections;
 	uint64_t now_ms = loop_now_ms(worker->loop);
 	uint64_t read_ms = config->timeouts.read_ms;
 	struct connection *c;
 
-	if (!admission_enter(connections, config->limits.max_connections)) {
-		turn_away(worker, stream, connections, "max_connections");
+	if (!admission_enter(count_of(worker), config->limits.max_connections)) {
+		turn_away(worker, stream);
 		return;
 	}
 	c = mem_alloc(sizeof(*c));
@@ -329,6 +213,12 @@ struct stream *connection_take_tunnel(struct connection *c, const struct http_re
 	c->exchange = NULL;
 	connection_forget(c);
 	return client;
+}
+
+void connection_finish(struct connection *c)
+{
+	if (c->http)
+		h1_server_finish(c->http);
 }
 
 void connection_close(struct connection *c, const char *why)

@@ -13,13 +13,13 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "http/http.h"
-#include "io/loop.h"
+#include "io/stream.h"
+#include "proxy/handshake.h"
 
 struct exchange;
 struct h1_server;
 struct peer_certificate;
 struct proxy_header_reader;
-struct stream;
 struct worker;
 
 struct connection {
@@ -32,14 +32,17 @@ struct connection {
 	struct addr peer;          /* the client, as far as the connection tells */
 	struct addr local;         /* what it connected to; unset if that is not known */
 	uint64_t began_ms;
-	struct timer handshake_due;
-	bool is_shaking_hands; /* and counted for that */
+	struct handshake_place handshake;
 	struct peer_certificate
 		*certificate; /* referenced; known after the handshake; NULL: none */
 };
 
 /* Takes the accepted stream. */
 void connection_open(struct worker *worker, struct stream *stream, const struct addr *peer);
+
+/* For handshake.c: the stream is ready for requests / there will be none; e is logged unless that was a probe. */
+void connection_serve(struct connection *c);
+void connection_fail(struct connection *c, const struct err *e, enum stream_close how);
 
 /* For the exchange: answers it. */
 void connection_respond(struct connection *c, const struct http_response *response);
@@ -48,8 +51,8 @@ void connection_respond(struct connection *c, const struct http_response *respon
 struct stream *connection_take_tunnel(struct connection *c, const struct http_response *response,
 				      struct buf *ret_head, struct buf *ret_early);
 
-/* Aborts the exchange, if there is one, with that reason. */
-void connection_close(struct connection *c, const char *why);
 /* The request that is in progress, or else the next one, is the last one; see h1_server_finish(). */
 void connection_finish(struct connection *c);
 
+/* Aborts the exchange, if there is one, with that reason. */
+void connection_close(struct connection *c, const char *why);

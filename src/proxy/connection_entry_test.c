@@ -208,23 +208,6 @@ static void test_time_is_one(void **state)
 	hang_up(f, client);
 }
 
-static void test_time_of_a_handshake(void **state)
-{
-	struct exchange_fixture *f = *state;
-	struct stream *client;
-
-	exchange_fixture_reload(f, "timeout_read: 8s\n" FIXTURE_SETTINGS);
-	client = open_client(f);
-	send_text(f, client, "\x16\x03\x01");
-	assert_int_equal(f->control.admission.handshakes.inside, 1);
-	clock_fake_advance_ms(7999);
-	assert_true(is_open(f, client));
-	clock_fake_advance_ms(1);
-	assert_false(is_open(f, client));
-	assert_int_equal(f->control.admission.handshakes.inside, 0);
-	hang_up(f, client);
-}
-
 static void test_no_time_limit(void **state)
 {
 	struct exchange_fixture *f = *state;
@@ -348,25 +331,6 @@ static void test_tunnels_are_connections(void **state)
 	assert_int_equal(f->control.admission.connections.inside, 0);
 }
 
-static void test_max_handshakes(void **state)
-{
-	struct exchange_fixture *f = *state;
-	struct stream *clients[3];
-
-	exchange_fixture_reload(f, "max_handshakes: 2\n" FIXTURE_SETTINGS);
-	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
-		clients[i] = open_client(f);
-		assert_int_equal(is_open(f, clients[i]), i < 2);
-	}
-	assert_non_null(strstr(exchange_fixture_log(f), "\"setting\":\"max_handshakes\""));
-	hang_up(f, clients[1]);
-	clients[1] = open_client(f);
-	assert_true(is_open(f, clients[1]));
-	for (size_t i = 0; i < ARRAY_LEN(clients); i++)
-		hang_up(f, clients[i]);
-	assert_int_equal(f->control.admission.handshakes.inside, 0);
-}
-
 static void send_forwarded(struct exchange_fixture *f, const char *headers)
 {
 	struct stream *client = open_client(f);
@@ -436,13 +400,11 @@ int main(void)
 		TEST(test_header_is_required),
 		TEST(test_probes_are_silent),
 		TEST(test_time_is_one),
-		TEST(test_time_of_a_handshake),
 		TEST(test_no_time_limit),
 		TEST(test_idle_time),
 		TEST(test_late_tunnel),
 		TEST(test_max_connections),
 		TEST(test_tunnels_are_connections),
-		TEST(test_max_handshakes),
 		TEST(test_trusted_hops),
 		TEST(test_close_in_every_phase),
 	};

@@ -239,6 +239,7 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	w->thread = mem_alloc(sizeof(*w->thread));
 	w->thread->stop.worker = w;
 	list_init(&w->connections);
+	list_init(&w->handshakes.waiting);
 	list_init(&w->exchanges);
 	w->mailbox = mailbox_open(w->loop);
 	w->recheck = recheck_new(w);

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "io/mailbox.h"
 #include "proxy/counters.h"
+#include "proxy/handshake.h"
 #include "proxy/snapshot.h"
 
 /* Password checks that may wait for a helper thread at once, per worker. */
@@ -34,13 +35,13 @@ struct resolver;
 struct store;
 struct worker;
 
-/* Borrowed; outlives the workers. */
 enum worker_mode {
 	WORKER_SERVES,
 	WORKER_FINISHES, /* accepts nobody: a successor does. Whoever is here already gets what they ask for */
 	WORKER_REFUSES, /* accepts nobody, and opens no tunnel any more */
 };
 
+/* Borrowed; outlives the workers. */
 struct worker_shared {
 	struct log *log;
 	struct log *audit; /* to audit_file; NULL in tests */
@@ -57,8 +58,9 @@ struct worker {
 	struct mailbox *mailbox; /* any thread may post until worker_free() */
 	struct resolver *resolver;
 	struct snapshot *snapshot; /* referenced */
-	struct list connections;
 	enum worker_mode mode;
+	struct list connections;
+	struct handshake_queue handshakes;
 	struct list exchanges;
 	struct recheck *recheck; /* of open tunnels */
 	struct counters counters;
@@ -89,8 +91,6 @@ struct worker_update {
 /* From any thread. The update is the worker's until on_done or on_gone. */
 void worker_update(struct worker *w, struct worker_update *update);
 
-/* Closes everything with end reason "shutdown" and waits for the thread. */
-void worker_stop(struct worker *w);
 /* Tells a worker that it is not to serve any more. */
 struct worker_leave {
 	struct mailbox_message message;
@@ -105,6 +105,8 @@ struct worker_leave {
 /* From any thread. Whoever waits for another request is let go; others end with their next answer. */
 void worker_leave(struct worker *w, struct worker_leave *leave);
 
+/* Closes everything with end reason "shutdown" and waits for the thread. */
+void worker_stop(struct worker *w);
 
 /* After worker_stop(), when nobody posts any more. NULL is ignored. */
 void worker_free(struct worker *w);

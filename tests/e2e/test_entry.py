@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -261,9 +262,9 @@ def is_turned_away(gateway):
 def test_max_connections(make_gateway, upstream):
     gateway = make_gateway(tcp_route("x", upstream.port, **PUBLIC), max_connections=3)
     tunnel = gateway.tunnel("x")
-    held = [raw_connection(gateway) for _ in range(2)]
+    held = [gateway.open("x") for _ in range(2)]
     assert all(is_turned_away(gateway) for _ in range(5))
-    assert all(map(is_open, held))
+    assert all(connection.ask(request_bytes("GET", "/ping", host("x"))).status == 200 for connection in held)
     line = gateway.log.wait("too many at once: connections are closed unserved", setting="max_connections")
     assert line["level"] == "warn"
     tunnel.send(b"goes on")
@@ -272,8 +273,8 @@ def test_max_connections(make_gateway, upstream):
     tunnel.close()
     eventually(lambda: gateway_serves(gateway), "there is room again")
     assert len(gateway.log.find("too many at once: connections are closed unserved")) <= 3
-    for raw in held:
-        raw.close()
+    for connection in held:
+        connection.close()
 
 
 def gateway_serves(gateway):
@@ -284,19 +285,35 @@ def gateway_serves(gateway):
 
 
 def test_max_handshakes(make_gateway, upstream):
-    gateway = make_gateway(tcp_route("x", upstream.port, **PUBLIC), max_handshakes=2)
+    """Whoever comes when there are enough waits for his turn, and gets it."""
+    gateway = make_gateway(tcp_route("x", upstream.port, **PUBLIC), max_handshakes=2, timeout_read="60s",
+                           workers=1)  # so that they are accepted in order
     held = [gateway.tunnel("x") for _ in range(5)]  # their handshakes are over
     silent = [raw_connection(gateway) for _ in range(2)]
     assert all(map(is_open, silent))
-    assert is_turned_away(gateway)
-    gateway.log.wait("too many at once: connections are closed unserved", setting="max_handshakes")
+    results = []
+    waiting = [threading.Thread(target=lambda: results.append(gateway.is_serving())) for _ in range(8)]
+    for thread in waiting:
+        thread.start()
+    line = gateway.log.wait("too many TLS handshakes at once: connections wait for their turn")
+    assert line["level"] == "warn" and line["setting"] == "max_handshakes"
+    assert results == []
     silent.pop().close()
-    eventually(lambda: gateway_serves(gateway), "there is room again")
+    for thread in waiting:
+        thread.join(20)
+    assert results == [True] * 8
     for connection in held:
         connection.send(b"x")
         assert connection.read_exactly(1) == b"x"
         connection.close()
     silent.pop().close()
+
+
+def test_who_waits_in_vain_is_closed(make_gateway):
+    gateway = make_gateway(tcp_route("x", 1, **PUBLIC), max_handshakes=1, timeout_read="1s")
+    with raw_connection(gateway) as first, raw_connection(gateway) as second:
+        assert is_closed(first) and is_closed(second)
+    gateway.log.wait("connection failed", reason="timeout")
 
 
 # ---- times ----

@@ -197,6 +197,7 @@ static void play_init(struct play *p)
 	p->control.mailbox = w->mailbox;
 	w->recheck = recheck_new(w);
 	list_init(&w->connections);
+	list_init(&w->handshakes.waiting);
 	list_init(&w->exchanges);
 	make_token(p);
 	stream_mem_pair(w->loop, &(struct stream_mem_options){ .capacity = 4096 }, &p->client,

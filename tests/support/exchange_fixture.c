@@ -129,6 +129,7 @@ void exchange_fixture_init(struct exchange_fixture *f, const char *settings)
 	f->control.store = open_store(f, 0);
 	w->shared.store = f->control.store;
 	list_init(&w->connections);
+	list_init(&w->handshakes.waiting);
 	list_init(&w->exchanges);
 	f->control.end_reasons = end_reasons_new();
 	w->recheck = recheck_new(w);

@@ -103,6 +103,9 @@ void client_cas_init(struct client_cas *cas, const struct config *config, struct
 	}
 	for (size_t i = 0; i < config->route_count; i++)
 		add_route(cas, config, &config->routes[i], &problems);
+	if (cas->count > 0 && config->listen.is_plain)
+		report_add(report, REPORT_WARNING, (struct position){ 0 },
+			   SETTING ": with insecure_server no client can show a certificate");
 }
 
 void client_cas_done(struct client_cas *cas)

@@ -183,6 +183,26 @@ static void test_any_ca_makes_the_rule_for_all(void **state)
 	}
 }
 
+static void test_plain_http_shows_none(void **state)
+{
+	const struct scene *s = *state;
+	_cleanup_(mem_freep) char *text = settings_text("", s->own_setting, false);
+	struct config *config = load(text);
+	struct report report = { 0 };
+	struct client_cas cas;
+
+	config->listen.is_plain = true;
+	client_cas_init(&cas, config, &report);
+	assert_int_equal(report.error_count, 0);
+	assert_int_equal(report.warning_count, 1);
+	assert_string_equal(report.problems[0].text,
+			    "downstream_mtls: with insecure_server no client can show a "
+			    "certificate");
+	client_cas_done(&cas);
+	report_done(&report);
+	config_free(config);
+}
+
 /* A text that looks like PEM, and holds no certificate. */
 static void test_what_is_wrong_is_told(void **state)
 {
@@ -359,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_distinct_ca_once),
 		cmocka_unit_test(test_any_ca_makes_the_rule_for_all),
+		cmocka_unit_test(test_plain_http_shows_none),
 		cmocka_unit_test(test_what_is_wrong_is_told),
 		cmocka_unit_test(test_who_is_let_in),
 		cmocka_unit_test(test_without_the_rule_all_are),

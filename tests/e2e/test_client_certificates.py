@@ -6,6 +6,7 @@ import ssl
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from lib.client_certs import (
     SERVER, ClientAuthority, Issued, as_setting, is_refused_in_handshake, now, open_with, seconds)
@@ -308,6 +309,20 @@ def test_curl_shows_one(gateways, pki, shown, status):
          f"http://{host('public')}:6379/"],
         capture_output=True, timeout=30)
     assert f"HTTP/1.1 {status} " in done.stderr.decode(), done.stderr
+
+
+KEYS = {
+    "p-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "rsa": lambda: rsa.generate_private_key(65537, 2048),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_kinds_of_keys(gateways, pki, kind):
+    issued = pki.root.issue(kind, "dns:laptop-3.example", key=KEYS[kind]())
+    for mode in (DEFAULT, REJECT):
+        assert ask(gateways[mode], "public", issued).status == 200
 
 
 # ---- versions and sessions ----

@@ -95,9 +95,9 @@ class ClientAuthority:
     def setting(self):
         return as_setting(pem(self.own.certificate))
 
-    def issue(self, name, *names, purpose=CLIENT, begins=-60, lasts=86400, chain=()):
+    def issue(self, name, *names, purpose=CLIENT, begins=-60, lasts=86400, chain=(), key=None):
         """begins and lasts are seconds from now; names are "dns:a.example", "email:...", "uri:...", "ip:..."."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))

@@ -9,10 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from lib.client_certs import (
-    SERVER, ClientAuthority, Issued, as_setting, is_refused_in_handshake, now, open_with, seconds)
+    SERVER, ClientAuthority, Issued, as_setting, is_refused_in_handshake, now, open_with, pem, seconds)
 from lib.gateway import Gateway, host, tcp_route
 from lib.login import obtain_token
 from lib.net import connect_bytes, request_bytes, tls_context
+from lib.process import eventually
 from lib.services import Upstream
 from lib.users import DEMO
 
@@ -265,6 +266,38 @@ def test_revoked_while_a_tunnel_is_open(make_gateway, echo, pki, tmp_path):
         assert second.read_exactly(10) == b"still here"
     assert gateway.log.wait("http-request", end_reason="policy-denied")
     assert ask(gateway, "public", lost).status == 495
+
+
+def test_another_authority_while_tunnels_are_open(make_gateway, echo, pki, tmp_path):
+    """Those of the old one end, those of a route with its own do not; whom the new one knows comes in."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(pem(pki.root.own.certificate))
+    gateway = make_gateway(*routes_for(echo, pki), **pki.settings(ca=None, ca_file=str(ca)))
+    with open_with(gateway, "public", pki.shown["good"]) as old, \
+            open_with(gateway, "own", pki.shown["of-the-route"]) as kept:
+        assert old.ask(connect_bytes(f"{host('public')}:6379"), has_body=False).status == 200
+        assert kept.ask(connect_bytes(f"{host('own')}:6379"), has_body=False).status == 200
+        ca.write_bytes(pem(pki.stranger.own.certificate))
+        assert old.is_at_end()
+        kept.send(b"still here")
+        assert kept.read_exactly(10) == b"still here"
+    assert ask(gateway, "public", pki.shown["untrusted"]).status == 200
+    assert ask(gateway, "public", pki.shown["good"]).status == 495
+
+
+@pytest.mark.parametrize("text", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_broken_authority_changes_nothing(make_gateway, echo, pki, tmp_path, text):
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(pem(pki.root.own.certificate))
+    gateway = make_gateway(*routes_for(echo, pki), **pki.settings(ca=None, ca_file=str(ca)))
+    with open_with(gateway, "public", pki.shown["good"]) as tunnel:
+        assert tunnel.ask(connect_bytes(f"{host('public')}:6379"), has_body=False).status == 200
+        ca.write_bytes(text)
+        eventually(lambda: any("downstream_mtls.ca" in line.text and line["level"] == "error"
+                               for line in gateway.log.lines()), "the gateway says what is wrong")
+        tunnel.send(b"still here")
+        assert tunnel.read_exactly(10) == b"still here"
+    assert ask(gateway, "public", pki.shown["good"]).status == 200
 
 
 # ---- clients ----

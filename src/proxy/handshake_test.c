@@ -134,6 +134,7 @@ static void test_max_handshakes(void **state)
 {
 	struct exchange_fixture *f = *state;
 	struct stream *clients[CLIENTS];
+	struct stream *late;
 
 	exchange_fixture_reload(f, "max_handshakes: 2\n" FIXTURE_SETTINGS);
 	for (size_t i = 0; i < CLIENTS; i++) {
@@ -148,9 +149,13 @@ static void test_max_handshakes(void **state)
 	assert_false(is_running(f, 2));
 	/* Another worker's handshake that ends is noticed, too. */
 	admission_leave(&f->control.admission.handshakes);
+	late = open_client(f);
+	assert_false(is_running(f, 3)); /* others have waited longer */
 	clock_fake_advance_ms(HANDSHAKE_RETRY_MS);
 	exchange_fixture_settle(f);
 	assert_true(is_running(f, 2));
+	assert_false(is_running(f, 3));
+	hang_up(f, late);
 	assert_true(admission_enter(&f->control.admission.handshakes, UINT64_MAX));
 	for (size_t i = 1; i < CLIENTS; i++)
 		hang_up(f, clients[i]);
@@ -193,6 +198,7 @@ static void test_shutdown(void **state)
 	LIST_FOREACH (&f->worker.connections, node) {
 		connection_close(container_of(node, struct connection, in_worker), "shutdown");
 	}
+	assert_false(timer_is_started(&f->worker.handshakes.retry));
 	for (size_t i = 0; i < CLIENTS; i++)
 		hang_up(f, clients[i]);
 }

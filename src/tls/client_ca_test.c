@@ -54,6 +54,7 @@ struct question {
 	const struct test_list *lists;
 	size_t list_count;
 	bool revokes_leaf; /* in the first list */
+	bool trusts_leaf;  /* the leaf itself is a root */
 };
 
 struct answer {
@@ -72,6 +73,8 @@ static struct client_ca *make_ca(const struct question *question, const struct t
 
 	for (size_t i = 0; i < ARRAY_LEN(question->roots) && question->roots[i]; i++)
 		test_issued_write(question->roots[i], &roots);
+	if (question->trusts_leaf)
+		test_issued_write(leaf, &roots);
 	for (size_t i = 0; i < question->list_count; i++) {
 		const struct test_issued *revoked[] = { leaf, NULL };
 		struct test_list list = question->lists[i];
@@ -215,6 +218,9 @@ static void test_counts_the_depth(void **state)
 	q.max_depth = 1;
 	expect(&q, CLIENT_CERTIFICATE_VALID);
 	q.roots[1] = &pki->root; /* the shorter way counts */
+	expect(&q, CLIENT_CERTIFICATE_VALID);
+	q.roots[0] = NULL;
+	q.trusts_leaf = true;
 	expect(&q, CLIENT_CERTIFICATE_VALID);
 }
 

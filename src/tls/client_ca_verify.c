@@ -151,12 +151,40 @@ static enum client_certificate_verdict read_result(const struct client_ca *ca,
 					      : CLIENT_CERTIFICATE_UNTRUSTED;
 }
 
+static bool is_named_in(const X509 *root, const X509 *shown)
+{
+	const X509_NAME *name = X509_get_subject_name(root);
+
+	return X509_NAME_cmp(name, X509_get_issuer_name(shown)) == 0 ||
+	       X509_NAME_cmp(name, X509_get_subject_name(shown)) == 0;
+}
+
+/* A gateway may have a thousand CAs, and strangers must not make it verify with each of them. */
+static bool is_known_by_name(const struct client_ca *ca, const struct peer_certificate *certificate)
+{
+	const STACK_OF(X509) *chain = peer_certificate_chain(certificate);
+
+	for (int i = 0; i < sk_X509_num(ca->roots); i++) {
+		const X509 *root = sk_X509_value(ca->roots, i);
+
+		if (is_named_in(root, peer_certificate_leaf(certificate)))
+			return true;
+		for (int k = 0; k < sk_X509_num(chain); k++)
+			if (is_named_in(root, sk_X509_value(chain, k)))
+				return true;
+	}
+	return false;
+}
+
 static enum client_certificate_verdict judge_chain(struct client_ca *ca, struct judgement *j)
 {
 	enum client_certificate_verdict verdict = CLIENT_CERTIFICATE_UNTRUSTED;
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	X509_STORE_CTX *context;
 
+	if (!is_known_by_name(ca, j->certificate))
+		return verdict;
 	ERR_clear_error();
+	context = X509_STORE_CTX_new();
 	if (context &&
 	    X509_STORE_CTX_init(context, ca->store, peer_certificate_leaf(j->certificate),
 				peer_certificate_chain(j->certificate))) {

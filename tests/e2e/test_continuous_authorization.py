@@ -4,6 +4,7 @@ is told why; the other one loses no byte."""
 import contextlib
 import json
 import time
+import urllib.request
 
 import pytest
 
@@ -11,15 +12,28 @@ from lib.gateway import host, run_gateway, tcp_route, write_config
 from lib.idp import World
 from lib.idp import obtain_token as obtain_token_of_provider
 from lib.login import Browser, obtain_token
+from lib.net import connect_bytes, free_port
 from lib.operator import reload
 from lib.process import environment, eventually
 from lib.tokens import token_claims
 from lib.traffic import Traffic
 from lib.users import ALICE, DEMO, EVERYBODY, MALLORY, User
+from lib.workload import AUDIENCE, EcKey, Issuer, bearer, jwt_route
 
 WITHIN = 2.0  # seconds, by the promise
 MARGIN = 3.0  # what a sanitizer, a busy machine and Python may add
+LEEWAY = 60  # of other people's clocks, for tokens of theirs
 TICK = 1.0  # moments are whole seconds of a clock that the test reads as well
+
+
+@pytest.fixture
+def make_gateway(make_gateway):
+    """Its metrics are looked at as well."""
+
+    def make(*routes, **settings):
+        return make_gateway(*routes, metrics_address=f"127.0.0.1:{free_port()}", **settings)
+
+    return make
 
 
 @pytest.fixture
@@ -34,6 +48,8 @@ class Scene:
     def __init__(self, gateway, traffic, make_client, ending, staying):
         self.gateway = gateway
         self.traffic = traffic
+        address = json.loads(gateway.config_path.read_text())["metrics_address"]
+        self.metrics_port = int(address.rpartition(":")[2])
         self.ending = traffic.open(gateway, ending, 2)
         self.staying = traffic.open(gateway, staying, 2)
         self.client = make_client(gateway).listen("redis", browser=False, extra=["--service-account", ending])
@@ -53,7 +69,15 @@ class Scene:
         assert [line["end-reason"] for line in ended] == [reason] * 3
         self.traffic.check(self.staying)
         self.expect_words(reason, {line["tunnel-id"] for line in ended})
+        assert self.closed_total(reason) == 3
         self.traffic.check(self.staying)
+
+    def closed_total(self, reason):
+        """What the metric says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+            [line] = [line for line in answer.read().decode().splitlines()
+                      if line.startswith(f'pomerium_tunnels_closed_total{{reason="{reason}"}}')]
+        return int(line.split()[-1])
 
     def expect_words(self, reason, tunnel_ids):
         """What the client prints."""
@@ -306,3 +330,66 @@ def test_the_provider_confirms_nobody_any_more(make_gateway, watch, traffic, tmp
     assert line["email"] == DEMO.email
     scene.expect("session-revoked")
     world.stop()
+
+
+class Machines:
+    """A gateway with tunnels of two machines that have tokens of two issuers."""
+
+    def __init__(self, gateway, ending, staying):
+        self.gateway = gateway
+        self.ending, self.staying = (self.open(token) for token in (ending, staying))
+        self.config = json.loads(gateway.config_path.read_text())
+
+    def open(self, token):
+        connection = self.gateway.open("redis")
+        answer = connection.ask(connect_bytes(f"{host('redis')}:6379", headers=bearer(token)), has_body=False)
+        assert answer.status == 200, answer
+        return connection
+
+    def expect(self, reason):
+        self.ending.socket.settimeout(WITHIN + MARGIN)
+        assert self.ending.read_to_end() == b""
+        self.gateway.log.wait("http-request", end_reason=reason)
+        self.staying.send(b"still there")
+        assert self.staying.read_exactly(11) == b"still there"
+        for connection in (self.ending, self.staying):
+            connection.close()
+
+
+@pytest.fixture
+def machines(make_gateway, authority, certificate, traffic):
+    issuers = [Issuer(certificate, EcKey(f"key{number}")) for number in range(2)]
+
+    def make(**claims):
+        gateway = make_gateway(
+            jwt_route("redis", traffic.port, ["one", "two"], allow_any_authenticated_user=True),
+            certificate_authority_file=str(authority.ca), runtime_flags={"config_hot_reload": False},
+            identity_providers={name: {"issuer": issuer.url, "audiences": [AUDIENCE]}
+                                for name, issuer in zip(("one", "two"), issuers)})
+        return Machines(gateway, issuers[0].token("ends", **claims), issuers[1].token("stays"))
+
+    yield make
+    for issuer in issuers:
+        issuer.stop()
+
+
+def test_an_issuer_is_believed_no_more(machines):
+    scene = machines()
+    [route] = scene.config["routes"]
+    edit(scene, routes=[{**route, "identity_providers": ["two"]}])
+    scene.expect("session-revoked")
+
+
+def test_a_token_is_for_others_now(machines):
+    scene = machines()
+    providers = scene.config["identity_providers"]
+    edit(scene, identity_providers={**providers, "one": {**providers["one"], "audiences": ["https://other.example"]}})
+    scene.expect("session-revoked")
+
+
+def test_a_token_runs_out(machines):
+    begun = time.time()
+    scene = machines(exp=int(begun) - LEEWAY + 8)
+    time.sleep(max(0, begun + 8 + TICK - WITHIN - time.time()))
+    scene.expect("session-expired")
+    assert time.time() - begun > 7

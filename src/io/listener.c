@@ -190,7 +190,7 @@ struct listener *listener_adopt(struct loop *loop, int fd, const struct listener
 	l->events = events;
 	l->arg = arg;
 	l->reserve_fd = open_reserve();
-	if (watch_open(&l->watch, loop, fd, on_ready, e) < 0) {
+	if (watch_open_exclusive(&l->watch, loop, fd, on_ready, e) < 0) {
 		listener_close(l);
 		return NULL;
 	}
@@ -206,6 +206,11 @@ struct listener *listener_open(struct loop *loop, const struct addr *address, bo
 	return fd < 0 ? NULL : listener_adopt(loop, fd, events, arg, e);
 }
 
+int listener_fd(const struct listener *l)
+{
+	return l->fd;
+}
+
 void listener_address(const struct listener *l, struct addr *ret)
 {
 	listener_bound_address(l->fd, ret);
@@ -217,9 +222,14 @@ static void on_retire_due(struct timer *timer)
 	void (*on_retired)(void *arg) = l->on_retired;
 	void *arg = l->arg;
 
-	/* Whoever is complete by now has been waiting for the accept: the rest of the queue, not only a batch. */
-	while (l->fd >= 0 && accept_one(l) == ACCEPT_NEXT)
-		;
+	/*
+	 * Whoever is complete by now has been waiting for the accept: the rest of the queue, not only a batch. Others that watch
+	 * the socket as well are told of those that come from now on.
+	 */
+	watch_close(&l->watch);
+	for (int i = 0; i < LISTENER_BACKLOG && l->fd >= 0; i++)
+		if (accept_one(l) != ACCEPT_NEXT)
+			break;
 	listener_close(l);
 	on_retired(arg);
 }

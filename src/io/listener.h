@@ -36,9 +36,12 @@ struct listener *listener_open(struct loop *loop, const struct addr *address, bo
 /* A bound and listening descriptor, without a loop: -1 and why. */
 int listener_bind(const struct addr *address, bool shares_port, struct err *e) MUST_CHECK;
 
-/* Accepts from such a descriptor, which is the listener's from now on, also after a failure. */
+/* Accepts from such a descriptor (others may do so, too, from the same socket), which is the listener's from now on, also after a failure. */
 struct listener *listener_adopt(struct loop *loop, int fd, const struct listener_events *events,
 				void *arg, struct err *e) MUST_CHECK;
+
+/* Borrowed. */
+int listener_fd(const struct listener *l);
 
 /* The address bound, with the port the kernel chose if 0 was asked for. */
 void listener_address(const struct listener *l, struct addr *ret);

@@ -90,18 +90,23 @@ static void forget_peer(struct peer *p)
 
 static void open_tunnel(struct peer *p)
 {
-	static const struct http_header half_close = { { "x-pomerium-half-close", 21 },
-						       { "?1", 2 } };
-	const struct http_response response = { .status = 200,
-						.headers = &half_close,
-						.header_count = 1 };
+	const struct http_header headers[] = { { STR("x-pomerium-half-close"), STR("?1") },
+					       { STR("x-request-id"), STR(FAKE_TUNNEL_ID) } };
+	const struct http_response response = {
+		.status = 200,
+		.headers = headers,
+		.header_count = p->gateway->cuts_tunnels ? 2 : 1,
+	};
 	struct buf head = BUF_INIT(4096);
 	struct buf early = BUF_INIT(H1_EARLY_MAX);
 	struct stream *stream = h1_server_take_tunnel(p->server, &response, &head, &early);
 
 	buf_append_str(&head, STR("hi"));
 	assert(stream_write(stream, head.data, head.len) == (ssize_t)head.len);
-	stream_close(stream, STREAM_CLOSE_NORMAL);
+	if (p->gateway->cuts_tunnels)
+		p->gateway->tunnel = stream;
+	else
+		stream_close(stream, STREAM_CLOSE_NORMAL);
 	buf_done(&head);
 	buf_done(&early);
 	forget_peer(p);
@@ -123,12 +128,25 @@ static void answer_connect(struct peer *p, const struct http_request *request)
 		open_tunnel(p);
 }
 
+static void answer_end(struct peer *p)
+{
+	p->gateway->end_count++;
+	if (p->gateway->end_answer)
+		respond(p, 200, str_from(p->gateway->end_answer));
+	else
+		respond(p, 404, STR("Not Found\n"));
+}
+
 static void on_request(void *arg, const struct http_request *request)
 {
 	struct peer *p = arg;
 
 	if (request->is_connect) {
 		answer_connect(p, request);
+		return;
+	}
+	if (str_equal(request->path, STR("/.pomerium/api/v1/tunnels/" FAKE_TUNNEL_ID "/end"))) {
+		answer_end(p);
 		return;
 	}
 	assert(str_equal(request->path, STR("/.pomerium/api/v1/login")));
@@ -191,8 +209,14 @@ void fake_gateway_open(struct fake_gateway *g, struct loop *loop, struct resolve
 	snprintf(g->url, sizeof(g->url), "http://127.0.0.1:%u", (unsigned)addr_port(&address));
 }
 
+void fake_gateway_cut(struct fake_gateway *g)
+{
+	stream_close(TAKE(g->tunnel), STREAM_CLOSE_RESET);
+}
+
 void fake_gateway_close(struct fake_gateway *g)
 {
+	stream_close(TAKE(g->tunnel), STREAM_CLOSE_NORMAL);
 	dial_cancel(g->browser_dial);
 	http_client_cancel(g->browser_request);
 	LIST_FOREACH (&g->peers, node) {

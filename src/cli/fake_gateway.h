@@ -7,6 +7,8 @@
  * token to the address that the client gave, as a browser does. For tests only.
  */
 
+#include <stdbool.h>
+
 #include "base/list.h"
 
 struct dial;
@@ -14,6 +16,10 @@ struct http_client;
 struct listener;
 struct loop;
 struct resolver;
+struct stream;
+
+/* Of the only tunnel. */
+#define FAKE_TUNNEL_ID "0f2d6a1e-7b2c-4c52-9e0e-0d9a5d1f7c11"
 
 struct fake_gateway {
 	struct loop *loop;
@@ -23,12 +29,17 @@ struct fake_gateway {
 	char url[64];
 	int status;                /* of the answer to a good token */
 	const char *brought_token; /* by the browser; NULL: the login API fails */
+	bool cuts_tunnels;         /* keeps one until it is cut, and can be asked why */
+	const char *end_answer;    /* what it says then; NULL: 404 */
+	unsigned end_count;        /* how often it was asked */
 	unsigned connect_count;
 	unsigned login_count;
+	struct stream *tunnel; /* the one that can be cut */
 	struct dial *browser_dial;
 	struct http_client *browser_request;
 	char callback[256];
 };
 
 void fake_gateway_open(struct fake_gateway *g, struct loop *loop, struct resolver *resolver);
+void fake_gateway_cut(struct fake_gateway *g);
 void fake_gateway_close(struct fake_gateway *g);

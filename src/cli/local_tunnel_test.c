@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -373,6 +374,90 @@ static void test_close_at_every_step(void **state)
 	}
 }
 
+/* ---- the gateway cuts it ---- */
+
+static void read_log(int fd, char *out, size_t size)
+{
+	ssize_t len = pread(fd, out, size - 1, 0);
+
+	assert_true(len >= 0);
+	out[len] = '\0';
+}
+
+/* A tunnel through which "hi" has come; log_fd: -1, or where the events go. Returns the application's end. */
+static struct stream *open_to_be_cut(struct fixture *f, int log_fd)
+{
+	struct stream *application;
+	char text[64];
+
+	open_fixture(f, STR(""));
+	if (log_fd >= 0) {
+		log_free(f->events.log);
+		f->events.log = log_new(log_fd, LOG_JSON, LOG_DIRECT, LOG_INFO);
+	}
+	f->fake.cuts_tunnels = true;
+	store(f, STR("good"));
+	application = begin_tunnel(f);
+	stream_set_owner(application, ignore_event, NULL);
+	while (stream_read(application, text, sizeof(text)) != 2)
+		loop_turn(f->loop, true);
+	return application;
+}
+
+/* The client asks why, and what the person reads must have the sentence in it. */
+static void check_cut(const char *answer, const char *sentence)
+{
+	struct stream *application;
+	char text[4096];
+	struct fixture f;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	application = open_to_be_cut(&f, fd);
+	f.fake.end_answer = answer;
+	fake_gateway_cut(&f.fake);
+	while (f.done_count == 0)
+		loop_turn(f.loop, true);
+	assert_int_equal(f.status_done, EXIT_STATUS_OTHER);
+	assert_int_equal(f.fake.end_count, 1);
+	assert_int_equal(f.fake.login_count, 0);
+	assert_true(has_token(&f));
+	read_log(fd, text, sizeof(text));
+	if (!strstr(text, sentence))
+		fail_msg("%s", text);
+	stream_close(application, STREAM_CLOSE_NORMAL);
+	close_fixture(&f);
+	(void)close(fd);
+}
+
+static void test_closed_while_asking_why(void **state)
+{
+	for (int turns = 0; turns < 12; turns++) {
+		struct stream *application;
+		struct fixture f;
+
+		application = open_to_be_cut(&f, -1);
+		fake_gateway_cut(&f.fake);
+		for (int i = 0; i < turns && f.done_count == 0; i++)
+			loop_turn(f.loop, true);
+		stream_close(application, STREAM_CLOSE_NORMAL);
+		close_fixture(&f);
+	}
+}
+
+static void test_cut_by_the_gateway(void **state)
+{
+	check_cut(
+		"{\"reason\":\"session-revoked\"}\n",
+		"\"the gateway closed the tunnel: the session was revoked (session-revoked, request " FAKE_TUNNEL_ID
+		")\"");
+}
+
+static void test_cut_by_another_gateway(void **state)
+{
+	check_cut(NULL, "\"the tunnel to db.example:5432 broke: ");
+	check_cut("<html>What?</html>", "\"the tunnel to db.example:5432 broke: ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +473,9 @@ int main(void)
 		cmocka_unit_test(test_refusals_keep_the_token),
 		cmocka_unit_test(test_one_leaves_while_all_wait),
 		cmocka_unit_test(test_close_at_every_step),
+		cmocka_unit_test(test_cut_by_the_gateway),
+		cmocka_unit_test(test_cut_by_another_gateway),
+		cmocka_unit_test(test_closed_while_asking_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

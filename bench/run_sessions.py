@@ -47,7 +47,7 @@ def main():
     print("\n" + text)
     if options.no_write or options.quick:
         return
-    notes = [machine(), f"{today()}, `make bench`", *([options.note] if options.note else [])]
+    notes = [machine(), f"{today()}, `bench/run_sessions.py`", *([options.note] if options.note else [])]
     write_part("Logins and sessions", "\n".join([
         "Numbers per second count the clients as well, which share the processors; CPU times are the gateway's alone.\n",
         text, "", *(f"* {note}" for note in notes)]))

@@ -12,7 +12,7 @@ from lib.gateway import host, run_gateway, tcp_route, write_config
 from lib.login import obtain_token
 from lib.net import free_port, is_listening, request_bytes, tls_context
 from lib.operator import reload, status
-from lib.process import environment, eventually
+from lib.process import GATEWAY, environment, eventually
 from lib.traffic import Traffic
 from lib.users import ALICE, DEMO, MALLORY
 
@@ -312,10 +312,17 @@ def test_a_directory_in_its_place(scene):
     assert str(scene.path) in scene.refuse()[1]["error"]
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(scene):
+def test_a_file_that_may_not_be_read(make_scene, tmp_path, monkeypatch):
+    wrapper = tmp_path / "without-privileges"  # root's, who may read everything
+    wrapper.write_text(f"#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search {GATEWAY} \"$@\"\n")
+    wrapper.chmod(0o700)
+    monkeypatch.setattr("lib.gateway.GATEWAY", wrapper if os.getuid() == 0 else GATEWAY)
+    scene = make_scene()
     scene.path.chmod(0)
-    assert str(scene.path) in scene.refuse()[1]["error"]
+    error = scene.refuse()[1]["error"]
+    assert str(scene.path) in error and "Permission denied" in error
+    scene.path.chmod(0o600)
+    assert scene.reload()["changed"] == []
 
 
 def test_a_file_that_is_too_big(scene):

@@ -225,6 +225,29 @@ static void test_resumption(void **state)
 	}
 }
 
+/* What a reload does: the tickets of before are good, those of a stranger are a full handshake. */
+static void test_resumption_at_a_successor(void **state)
+{
+	const struct tls_fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct tls_fixture next = *f;
+		struct tls_config *client = test_client_config(&f->ca, NULL);
+
+		assert_false(connect_again(f, client, "a.example", versions[i]));
+		next.server = test_server_config(&f->pem, NULL);
+		assert_false(connect_again(&next, client, "a.example", versions[i]));
+		tls_config_unref(next.server);
+		assert_false(connect_again(f, client, "a.example", versions[i]));
+		next.server = test_server_config(&f->pem, NULL);
+		tls_config_succeed(next.server, f->server);
+		assert_true(connect_again(&next, client, "a.example", versions[i]));
+		assert_true(connect_again(f, client, "a.example", versions[i]));
+		tls_config_unref(next.server);
+		tls_config_unref(client);
+	}
+}
+
 static void test_many_names_make_room(void **state)
 {
 	const struct tls_fixture *f = *state;
@@ -440,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_chain_is_sent),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_resumption),
+		cmocka_unit_test(test_resumption_at_a_successor),
 		cmocka_unit_test(test_many_names_make_room),
 		cmocka_unit_test(test_untrusted_certificate),
 		cmocka_unit_test(test_pinned_certificate),

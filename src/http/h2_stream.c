@@ -1,0 +1,369 @@
+/*
+ * Bytes lie in two buffers, in and out, that exist only while there are any. nghttp2 takes from out when the windows
+ * admit it (the provider), and is told of room in the stream's window when the reader has taken from in.
+ *
+ * A stream leaves nghttp2 in on_stream_close, and its memory when its owner has closed it: whichever comes first, the
+ * other finds it marked (is_live). An orphan has no owner; it goes as soon as it is not live.
+ */
+
+#include "http/h2_stream.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define PROVIDED_HALF (H2_OUT_MAX / 2)
+
+static const struct stream_ops h2_stream_ops;
+
+struct h2_stream *h2_stream_from(struct stream *stream)
+{
+	return container_of(stream, struct h2_stream, stream);
+}
+
+struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, struct h2_message *message)
+{
+	struct h2_stream *st = mem_alloc(sizeof(*st));
+
+	*st = (struct h2_stream){
+		.stream = { .ops = &h2_stream_ops },
+		.session = s,
+		.message = message,
+		.in = BUF_INIT(H2_WINDOW_MAX),
+		.out = BUF_INIT(H2_OUT_MAX),
+		.id = id,
+		.window = H2_WINDOW,
+		.is_live = true,
+	};
+	list_append(&s->streams, &st->in_session);
+	s->live_count++;
+	return st;
+}
+
+static void destroy(struct h2_stream *st)
+{
+	struct h2_session *s = st->session;
+
+	if (st->is_orphan)
+		s->answers_left -= st->out.len - st->out_at;
+	list_remove(&st->in_session);
+	list_remove(&st->in_due);
+	buf_done_secret(&st->in);
+	buf_done_secret(&st->out);
+	loop_free_later(s->loop, TAKE(st->stream.err));
+	loop_free_later(s->loop, st);
+	h2_session_release(s);
+}
+
+/* ---- telling ---- */
+
+static void make_due(struct h2_stream *st)
+{
+	if (!list_node_is_linked(&st->in_due))
+		list_append(&st->session->due, &st->in_due);
+	h2_session_wake(st->session);
+}
+
+void h2_stream_note(struct h2_stream *st, unsigned events)
+{
+	if (st->is_orphan)
+		return;
+	if (st->message) {
+		make_due(st);
+		return;
+	}
+	events &= st->wanted;
+	if (events == 0)
+		return;
+	st->wanted = (unsigned short)(st->wanted & ~events);
+	st->events = (unsigned short)(st->events | events);
+	make_due(st);
+}
+
+void h2_stream_tell(struct h2_stream *st)
+{
+	unsigned events = st->events;
+
+	list_remove(&st->in_due);
+	st->events = 0;
+	if (st->message)
+		st->message->on_change(st->message, st);
+	else if (events && st->stream.on_event)
+		st->stream.on_event(st->stream.arg, events);
+}
+
+/* ---- what nghttp2 says ---- */
+
+void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len)
+{
+	struct h2_session *s = st->session;
+
+	if (st->is_orphan) {
+		/* So that a body nobody wants does not stop: the end of the answer comes first, then the reset. */
+		(void)nghttp2_session_consume_stream(s->ng, st->id, len);
+		return;
+	}
+	/* The window is held by nghttp2; H2_WINDOW_MAX is above every window. */
+	if (buf_append(&st->in, data, len) < 0)
+		return;
+	h2_stream_note(st, STREAM_READABLE);
+}
+
+void h2_stream_fail(struct h2_stream *st, const struct err *e)
+{
+	if (st->is_failed)
+		return;
+	st->is_failed = true;
+	(void)stream_fail(&st->stream, e);
+	buf_done_secret(&st->out);
+	st->out_at = 0;
+	if (!st->has_end)
+		buf_done_secret(&st->in);
+	st->wanted |= st->message ? 0 : STREAM_READABLE | STREAM_WRITABLE;
+	h2_stream_note(st, STREAM_READABLE | STREAM_WRITABLE);
+}
+
+void h2_stream_closed(struct h2_stream *st, uint32_t code)
+{
+	struct h2_session *s = st->session;
+	struct err e;
+
+	if (!st->is_live)
+		return;
+	st->is_live = false;
+	s->live_count--;
+	s->growth_left += st->window - H2_WINDOW;
+	st->was_refused = code == NGHTTP2_REFUSED_STREAM;
+	if (st->is_orphan) {
+		destroy(st);
+		return;
+	}
+	if (st->has_end && st->is_shut_sent && code == NGHTTP2_NO_ERROR)
+		return;
+	(void)err_set(&e, ERR_RESET, "the other end has reset the stream (%s)",
+		      nghttp2_http2_strerror(code));
+	h2_stream_fail(st, &e);
+}
+
+static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags,
+		       nghttp2_data_source *source, void *user_data)
+{
+	struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, id);
+	size_t left;
+
+	if (!st) /* reset by us; the frame that says so comes first */
+		return NGHTTP2_ERR_DEFERRED;
+	left = st->out.len - st->out_at;
+	if (len > left)
+		len = left;
+	if (len == 0 && !st->is_shut) {
+		st->is_deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	if (len > 0)
+		memcpy(to, st->out.data + st->out_at, len);
+	st->out_at += (uint32_t)len;
+	if (st->is_orphan) {
+		st->session->answers_left -= len;
+		st->answer_ms = loop_now_ms(st->session->loop);
+	}
+	h2_budget_earn(&st->session->budgets, H2_BUDGET_WINDOWS, 2);
+	if (st->out_at == st->out.len) {
+		buf_done_secret(&st->out);
+		st->out_at = 0;
+	}
+	if (st->out.len == 0 && st->is_shut) {
+		st->is_shut_sent = true;
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	}
+	if (!st->message && st->out.len - st->out_at <= PROVIDED_HALF)
+		h2_stream_note(st, STREAM_WRITABLE);
+	return (ssize_t)len;
+}
+
+nghttp2_data_provider h2_stream_provider(void)
+{
+	return (nghttp2_data_provider){ .read_callback = provide };
+}
+
+static void resume(struct h2_stream *st)
+{
+	if (st->is_deferred) {
+		st->is_deferred = false;
+		(void)nghttp2_session_resume_data(st->session->ng, st->id); /* live: cannot fail */
+	}
+	h2_session_wake(st->session);
+}
+
+/* ---- the stream ---- */
+
+/* A reader that keeps up with all that may be under way gets more of it. */
+static void grow(struct h2_stream *st, size_t len)
+{
+	struct h2_session *s = st->session;
+
+	if (st->in.len > 0 || len < st->window / 4) {
+		st->taken = 0;
+		return;
+	}
+	st->taken += (uint32_t)len;
+	if (st->taken < st->window || st->window == H2_WINDOW_MAX || s->growth_left < st->window)
+		return;
+	st->taken = 0;
+	s->growth_left -= st->window;
+	st->window *= 2;
+	(void)nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id,
+						    (int32_t)st->window); /* live: cannot fail */
+}
+
+static void give_window_back(struct h2_stream *st, size_t len)
+{
+	if (!st->is_live || st->has_end)
+		return;
+	(void)nghttp2_session_consume_stream(st->session->ng, st->id, len); /* memory only */
+	grow(st, len);
+	h2_session_wake(st->session);
+}
+
+static ssize_t read_stream(struct stream *stream, void *to, size_t len)
+{
+	struct h2_stream *st = h2_stream_from(stream);
+
+	if (st->in.len > 0) {
+		if (len > st->in.len)
+			len = st->in.len;
+		memcpy(to, st->in.data, len);
+		if (len == st->in.len)
+			buf_done_secret(&st->in);
+		else
+			buf_consume(&st->in, len);
+		give_window_back(st, len);
+		return (ssize_t)len;
+	}
+	if (st->has_end)
+		return STREAM_END;
+	if (st->is_failed)
+		return STREAM_FAILED;
+	st->wanted |= STREAM_READABLE;
+	return STREAM_AGAIN;
+}
+
+static ssize_t write_stream(struct stream *stream, const struct iovec *iov, int count)
+{
+	struct h2_stream *st = h2_stream_from(stream);
+	size_t left = st->out.len - st->out_at;
+	size_t done = 0;
+
+	if (st->is_failed)
+		return STREAM_FAILED;
+	assert(!st->is_shut);
+	if (st->out_at > 0 && left < H2_OUT_MAX) {
+		buf_consume(&st->out, st->out_at);
+		st->out_at = 0;
+	}
+	for (int i = 0; i < count; i++) {
+		size_t room = H2_OUT_MAX - st->out.len;
+		size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
+
+		(void)buf_append(&st->out, iov[i].iov_base, part); /* there is room */
+		done += part;
+	}
+	if (done == 0) {
+		st->wanted |= STREAM_WRITABLE;
+		return STREAM_AGAIN;
+	}
+	resume(st);
+	return (ssize_t)done;
+}
+
+static int shut_stream(struct stream *stream)
+{
+	struct h2_stream *st = h2_stream_from(stream);
+
+	if (st->is_failed)
+		return STREAM_FAILED;
+	if (st->is_shut_sent)
+		return STREAM_END;
+	if (!st->is_shut) {
+		st->is_shut = true;
+		resume(st);
+	}
+	st->wanted |= STREAM_WRITABLE;
+	return STREAM_AGAIN;
+}
+
+static void close_stream(struct stream *stream, enum stream_close how)
+{
+	struct h2_stream *st = h2_stream_from(stream);
+
+	if (how == STREAM_CLOSE_RESET)
+		h2_stream_reset(st, NGHTTP2_CANCEL);
+	else
+		h2_stream_abandon(st);
+}
+
+static const struct stream_ops h2_stream_ops = {
+	.read = read_stream,
+	.write = write_stream,
+	.shutdown = shut_stream,
+	.close = close_stream,
+};
+
+/* ---- owners come and go ---- */
+
+struct stream *h2_stream_hand_over(struct h2_stream *st)
+{
+	st->message = NULL;
+	list_remove(&st->in_due);
+	return &st->stream;
+}
+
+void h2_stream_reset(struct h2_stream *st, uint32_t code)
+{
+	struct h2_session *s = st->session;
+
+	st->message = NULL;
+	if (!st->is_live) {
+		destroy(st);
+		return;
+	}
+	(void)nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, st->id, code); /* memory only */
+	(void)nghttp2_session_set_stream_user_data(s->ng, st->id, NULL);
+	st->is_live = false;
+	s->live_count--;
+	s->growth_left += st->window - H2_WINDOW;
+	h2_session_wake(s);
+	destroy(st);
+}
+
+static void drop_unread(struct h2_stream *st)
+{
+	size_t len = st->in.len;
+
+	buf_done_secret(&st->in);
+	if (len > 0 && !st->has_end)
+		(void)nghttp2_session_consume_stream(st->session->ng, st->id, len);
+}
+
+void h2_stream_abandon(struct h2_stream *st)
+{
+	struct h2_session *s = st->session;
+
+	st->message = NULL;
+	if (!st->is_live) {
+		destroy(st);
+		return;
+	}
+	list_remove(&st->in_due);
+	drop_unread(st);
+	st->is_orphan = true;
+	st->is_shut = true;
+	st->answer_ms = loop_now_ms(s->loop);
+	s->answers_left += st->out.len - st->out_at;
+	if (st->is_shut_sent)
+		(void)nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, st->id,
+						NGHTTP2_NO_ERROR); /* memory only */
+	resume(st);
+	h2_session_watch_answers(s);
+}

@@ -13,7 +13,8 @@
 
 #include "base/mem.h"
 
-#define PROVIDED_HALF (H2_OUT_MAX / 2)
+#define OUT_LOW (H2_OUT_MAX / 2) /* with no more than that left, the writer is told */
+#define GROW_MS 200
 
 static const struct stream_ops h2_stream_ops;
 
@@ -177,7 +178,7 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len,
 		st->is_shut_sent = true;
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	}
-	if (!st->message && st->out.len - st->out_at <= PROVIDED_HALF)
+	if (!st->message && st->out.len - st->out_at <= OUT_LOW)
 		h2_stream_note(st, STREAM_WRITABLE);
 	return (ssize_t)len;
 }
@@ -198,13 +199,15 @@ static void resume(struct h2_stream *st)
 
 /* ---- the stream ---- */
 
-/* A reader that keeps up with all that may be under way gets more of it. */
+/* A reader that takes a whole window in GROW_MS and leaves nothing may be waiting for the path: it gets more under way. */
 static void grow(struct h2_stream *st, size_t len)
 {
 	struct h2_session *s = st->session;
+	uint64_t now_ms = loop_now_ms(s->loop);
 
-	if (st->in.len > 0 || len < st->window / 4) {
+	if (st->in.len > 0 || now_ms - st->taken_ms > GROW_MS) {
 		st->taken = 0;
+		st->taken_ms = now_ms;
 		return;
 	}
 	st->taken += (uint32_t)len;

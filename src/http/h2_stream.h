@@ -34,7 +34,8 @@ struct h2_stream {
 	uint32_t out_at;
 	int32_t id;
 	uint32_t window;
-	uint32_t taken;     /* by a reader that leaves nothing, since the window grew */
+	uint32_t taken; /* by a reader that leaves nothing, since taken_ms */
+	uint64_t taken_ms;
 	uint64_t answer_ms; /* of an orphan: when it last made progress */
 	unsigned short wanted;
 	unsigned short events;

@@ -117,6 +117,7 @@ struct config_listen {
 	bool is_plain;           /* insecure_server */
 	bool use_proxy_protocol; /* required, then */
 	bool matches_any_port;   /* runtime_flags.match_any_incoming_port */
+	bool offers_http2;       /* codec_type: auto */
 	uint32_t trusted_hops;   /* xff_num_trusted_hops */
 	uint32_t workers;        /* 0: one per processor */
 };

@@ -29,7 +29,7 @@ static void load_redirect_address(struct loader *l, const struct listen_options 
 							   &config->listen.redirect_address);
 }
 
-static void load_codec(struct loader *l, const struct text_value *value)
+static void load_codec(struct loader *l, const struct text_value *value, struct config *config)
 {
 	static const char *const names[] = { "auto", "http1", "http2", "http3" };
 	struct value_path path = { .key = STR("codec_type") };
@@ -39,6 +39,7 @@ static void load_codec(struct loader *l, const struct text_value *value)
 	    index > 1)
 		loader_value_error(l, &path, value->at, "%s alone is not supported; use auto",
 				   names[index]);
+	config->listen.offers_http2 = index == 0;
 }
 
 /* One process does everything; a file written for one part of a split deployment means something else. */
@@ -111,7 +112,7 @@ void listen_load(struct loader *l, const struct options *options, struct config 
 
 	load_address(l, o, config);
 	load_redirect_address(l, o, config);
-	load_codec(l, &o->codec_type);
+	load_codec(l, &o->codec_type, config);
 	load_services(l, &o->services);
 	load_dns(l, &options->dns_family, config);
 	config->listen.is_plain = o->is_plain.is_true;

@@ -13,9 +13,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/h1_server.h"
+#include "http/h2_server.h"
 #include "io/proxy_protocol.h"
 #include "io/stream_tcp.h"
 #include "proxy/admission.h"
+#include "proxy/connection_h2.h"
 #include "proxy/control.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
@@ -26,7 +28,7 @@ static struct admission_count *count_of(struct worker *worker)
 	return &worker->shared.control->admission.connections;
 }
 
-static void connection_forget(struct connection *c)
+void connection_forget(struct connection *c)
 {
 	proxy_header_read_cancel(TAKE(c->header));
 	handshake_cancel(c);
@@ -35,8 +37,7 @@ static void connection_forget(struct connection *c)
 	loop_free_later(c->worker->loop, c);
 }
 
-/* And gives its place among the connections to the next one. */
-static void connection_leave(struct connection *c)
+void connection_leave(struct connection *c)
 {
 	admission_leave(count_of(c->worker));
 	connection_forget(c);
@@ -47,8 +48,8 @@ static void on_request(void *arg, const struct http_request *request)
 	exchange_start(arg, request);
 }
 
-static void log_peer(struct connection *c, const char *message, const char *reason,
-		     const struct err *e)
+void connection_log(struct connection *c, const char *message, const char *reason,
+		    const struct err *e)
 {
 	char ip[ADDR_TEXT_MAX];
 	struct log_line line;
@@ -70,7 +71,7 @@ static void on_bad_request(void *arg, int status, const struct err *e)
 		{ STR("x-pomerium-reason"), STR("bad-request") },
 	};
 
-	log_peer(c, "bad request", "bad-request", e);
+	connection_log(c, "bad request", "bad-request", e);
 	counters_refusal(&c->worker->counters, "bad-request");
 	h1_server_respond(c->http, &(struct http_response){
 					   .status = status,
@@ -88,7 +89,7 @@ static void on_closed(void *arg, const struct err *e)
 	if (c->exchange)
 		exchange_abort(c->exchange, e ? "client-reset" : "client-closed");
 	else if (e)
-		log_peer(c, "connection failed", err_kind_name(e->kind), e);
+		connection_log(c, "connection failed", err_kind_name(e->kind), e);
 	connection_leave(c);
 }
 
@@ -106,10 +107,37 @@ static const struct h1_server_events server_events = {
 	.on_late = on_late,
 };
 
+static void respond_h1(struct connection *c, const struct http_response *response)
+{
+	h1_server_respond(c->http, response);
+}
+
+static struct stream *take_tunnel_h1(struct connection *c, const struct http_response *response,
+				     struct buf *ret_head, struct buf *ret_early)
+{
+	return h1_server_take_tunnel(TAKE(c->http), response, ret_head, ret_early);
+}
+
+static void close_h1(struct connection *c)
+{
+	h1_server_close(TAKE(c->http), STREAM_CLOSE_NORMAL);
+}
+
+static const struct connection_ops h1_ops = {
+	.respond = respond_h1,
+	.take_tunnel = take_tunnel_h1,
+	.close = close_h1,
+};
+
 void connection_serve(struct connection *c)
 {
 	const struct config_timeouts *timeouts = &c->worker->snapshot->config->timeouts;
 
+	if (c->speaks_h2) {
+		connection_h2_serve(c);
+		return;
+	}
+	c->ops = &h1_ops;
 	c->http = h1_server_open(c->worker->loop, TAKE(c->stream),
 				 &(struct h1_server_options){
 					 .head_timeout_ms = timeouts->read_ms,
@@ -128,7 +156,7 @@ void connection_serve(struct connection *c)
 void connection_fail(struct connection *c, const struct err *e, enum stream_close how)
 {
 	if (e->kind != ERR_CLOSED) /* without a byte: somebody looked whether we are there */
-		log_peer(c, "connection failed", err_kind_name(e->kind), e);
+		connection_log(c, "connection failed", err_kind_name(e->kind), e);
 	stream_close(TAKE(c->stream), how);
 	connection_leave(c);
 }
@@ -201,13 +229,13 @@ void connection_open(struct worker *worker, struct stream *stream, const struct 
 
 void connection_respond(struct connection *c, const struct http_response *response)
 {
-	h1_server_respond(c->http, response);
+	c->ops->respond(c, response);
 }
 
 struct stream *connection_take_tunnel(struct connection *c, const struct http_response *response,
 				      struct buf *ret_head, struct buf *ret_early)
 {
-	struct stream *client = h1_server_take_tunnel(TAKE(c->http), response, ret_head, ret_early);
+	struct stream *client = c->ops->take_tunnel(c, response, ret_head, ret_early);
 
 	c->exchange->connection = NULL;
 	c->exchange = NULL;
@@ -215,17 +243,27 @@ struct stream *connection_take_tunnel(struct connection *c, const struct http_re
 	return client;
 }
 
+bool connection_is_idle(const struct connection *c)
+{
+	return !c->exchange && !c->h2; /* with HTTP/2 the last stream ends it: h2_server_finish() */
+}
+
 void connection_finish(struct connection *c)
 {
 	if (c->http)
 		h1_server_finish(c->http);
+	if (c->h2)
+		h2_server_finish(c->h2);
 }
 
 void connection_close(struct connection *c, const char *why)
 {
 	if (c->exchange)
 		exchange_abort(c->exchange, why);
-	h1_server_close(TAKE(c->http), STREAM_CLOSE_NORMAL);
+	if (c->h2)
+		connection_h2_close_all(c, why);
+	if (c->ops)
+		c->ops->close(c);
 	proxy_header_read_cancel(TAKE(c->header));
 	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
 	connection_leave(c);

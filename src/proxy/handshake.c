@@ -1,5 +1,7 @@
 #include "proxy/handshake.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "proxy/connection.h"
 #include "proxy/control.h"
@@ -79,12 +81,14 @@ static void fail(struct connection *c, const struct err *e, enum stream_close ho
 	connection_fail(c, e, how);
 }
 
-static void count_success(const struct connection *c)
+static void note_success(struct connection *c)
 {
 	struct tls_facts facts;
 
-	if (tls_stream_facts(c->stream, &facts))
-		counters_handshake(&c->worker->counters, &facts);
+	if (!tls_stream_facts(c->stream, &facts))
+		return;
+	counters_handshake(&c->worker->counters, &facts);
+	c->speaks_h2 = strcmp(facts.alpn, "h2") == 0;
 }
 
 static void drive(struct connection *c)
@@ -98,7 +102,7 @@ static void drive(struct connection *c)
 		return;
 	default:
 		handshake_cancel(c);
-		count_success(c);
+		note_success(c);
 		c->certificate = tls_stream_peer_certificate(c->stream);
 		connection_serve(c);
 	}

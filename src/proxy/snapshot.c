@@ -48,7 +48,7 @@ static enum tls_client_certificates client_certificates_mode(const struct snapsh
 
 static int make_tls(struct snapshot *s, struct err *e)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
+	static const char *const alpn[] = { "h2", "http/1.1", NULL };
 	const struct config *config = s->config;
 	struct tls_key_pair *pairs = mem_alloc_array(config->tls.key_pair_count, sizeof(*pairs));
 	int result;
@@ -66,7 +66,7 @@ static int make_tls(struct snapshot *s, struct err *e)
 			.client_ca_count = s->client_cas.count,
 			.pairs = pairs,
 			.pair_count = config->tls.key_pair_count,
-			.alpn = alpn,
+			.alpn = config->listen.offers_http2 ? alpn : alpn + 1,
 			.plain_http_reply = STR(
 				"HTTP/1.1 400 Bad Request\r\n"
 				"content-type: text/plain; charset=utf-8\r\n"

@@ -162,7 +162,7 @@ static void on_grace_over(struct timer *timer)
 	LIST_FOREACH (&w->connections, node) {
 		struct connection *c = container_of(node, struct connection, in_worker);
 
-		if (!c->exchange)
+		if (connection_is_idle(c))
 			connection_close(c, "shutdown");
 	}
 }

@@ -122,9 +122,17 @@ static enum step on_looked_up(struct ask *ask, struct exchange *x)
 {
 	struct store_ask *s = container_of(ask, struct store_ask, ask);
 
-	if (s->call.result == STORE_ABSENT)
+	switch (s->call.result) {
+	case STORE_DONE:
+		return confirm(x);
+	case STORE_ABSENT:
 		return refuse_session(x, PROBLEM_UNKNOWN);
-	return confirm(x);
+	case STORE_CONFLICT:
+	case STORE_FULL:
+	case STORE_UNAVAILABLE:
+		break;
+	}
+	return respond_refusal(x, REFUSAL_STORE_AWAY); /* not open yet: never on doubt */
 }
 
 static bool is_in_doubt(const struct exchange *x)

@@ -320,17 +320,17 @@ static void test_one_leaves_while_all_wait(void **state)
 {
 	struct buf received = BUF_INIT(100);
 	struct stream *applications[2];
-	struct list_node *first;
+	struct local_tunnel *first;
 	struct fixture f;
 
 	open_fixture(&f, STR(""));
 	for (size_t i = 0; i < ARRAY_LEN(applications); i++)
 		applications[i] = begin_tunnel(&f);
+	first = local_tunnel_from_node(f.tunnels.head.next);
 	while (f.fake.login_count == 0)
 		loop_turn(f.loop, true);
-	first = list_first(&f.tunnels);
-	list_remove(first);
-	local_tunnel_close(local_tunnel_from_node(first));
+	list_remove(local_tunnel_node(first));
+	local_tunnel_close(first);
 	read_all(&f, applications[1], &received);
 	assert_true(str_equal(buf_view(&received), STR("hi")));
 	for (size_t i = 0; i < ARRAY_LEN(applications); i++)

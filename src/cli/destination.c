@@ -125,13 +125,27 @@ static char *format_gateway(const struct gateway_parts *gateway, const char *sch
 	return buf_take_string(&text);
 }
 
+static void fill(const struct gateway_parts *gateway, struct str target, struct destination *ret)
+{
+	uint16_t default_port = gateway->uses_tls ? 443 : 80;
+
+	ret->uses_tls = gateway->uses_tls;
+	ret->gateway_port = gateway->authority.port ? gateway->authority.port : default_port;
+	ret->target = str_copy(target);
+	ret->gateway_host = str_copy(gateway->authority.host);
+	ret->gateway_name = format_gateway(gateway, "", ret->gateway_port);
+	ret->gateway_url = format_gateway(gateway, gateway->uses_tls ? "https://" : "http://",
+					  ret->gateway_port);
+	ret->gateway_authority = format_gateway(
+		gateway, "", ret->gateway_port == default_port ? 0 : ret->gateway_port);
+}
+
 int destination_parse(struct str text, const char *gateway_url, struct destination *ret,
 		      struct err *e)
 {
 	struct gateway_parts gateway;
 	struct str target;
 	struct str ignored_path;
-	uint16_t default_port;
 
 	if (split_destination(text, &target, &gateway, e) < 0)
 		return -1;
@@ -141,16 +155,29 @@ int destination_parse(struct str text, const char *gateway_url, struct destinati
 			e, ERR_CONFIG,
 			"invalid pomerium url \"%.200s\": write https://host or https://host:port",
 			gateway_url);
-	default_port = gateway.uses_tls ? 443 : 80;
-	ret->uses_tls = gateway.uses_tls;
-	ret->gateway_port = gateway.authority.port ? gateway.authority.port : default_port;
-	ret->target = str_copy(target);
-	ret->gateway_host = str_copy(gateway.authority.host);
-	ret->gateway_name = format_gateway(&gateway, "", ret->gateway_port);
-	ret->gateway_url = format_gateway(&gateway, gateway.uses_tls ? "https://" : "http://",
-					  ret->gateway_port);
-	ret->gateway_authority = format_gateway(
-		&gateway, "", ret->gateway_port == default_port ? 0 : ret->gateway_port);
+	fill(&gateway, target, ret);
+	return 0;
+}
+
+int destination_parse_server(struct str text, struct destination *ret, struct err *e)
+{
+	struct gateway_parts gateway = { .uses_tls = true };
+	struct str ignored_path;
+	bool is_valid;
+
+	if (str_contains(text, STR("://")))
+		is_valid = parse_url(text, &gateway, &ignored_path) == 0;
+	else
+		is_valid = authority_parse(text, false, &gateway.authority, e) == 0;
+	if (!is_valid && !str_is_printable_ascii(text))
+		return err_set(e, ERR_CONFIG,
+			       "invalid server url: it holds unprintable characters");
+	if (!is_valid)
+		return err_set(e, ERR_CONFIG,
+			       "invalid server url \"%.*s\": write https://host or "
+			       "https://host:port",
+			       STR_FMT(str_first(text, 200)));
+	fill(&gateway, STR(""), ret);
 	return 0;
 }
 

@@ -29,4 +29,7 @@ struct destination {
 /* gateway_url: the value of --pomerium-url, or NULL. */
 int destination_parse(struct str text, const char *gateway_url, struct destination *ret,
 		      struct err *e);
+
+/* A gateway alone: "https://host[:port]" or "host[:port]"; the target stays empty. */
+int destination_parse_server(struct str text, struct destination *ret, struct err *e);
 void destination_done(struct destination *d);

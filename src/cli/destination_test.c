@@ -138,12 +138,48 @@ static void test_bad(void **state)
 	}
 }
 
+static void test_server(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *url; /* NULL: refused */
+	} rows[] = {
+		{ "https://gw.example.com", "https://gw.example.com:443" },
+		{ "https://gw.example.com:8443/", "https://gw.example.com:8443" },
+		{ "http://gw", "http://gw:80" },
+		{ "gw", "https://gw:443" },
+		{ "gw:8443", "https://gw:8443" },
+		{ "tcp+https://gw", "https://gw:443" },
+		{ "", NULL },
+		{ "ftp://gw", NULL },
+		{ "https://", NULL },
+		{ "gw/path", NULL },
+		{ "a b", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct destination d = { 0 };
+		struct err e = { 0 };
+		int result = destination_parse_server(str_from(rows[i].text), &d, &e);
+
+		assert_int_equal(result, rows[i].url ? 0 : -1);
+		if (rows[i].url) {
+			assert_string_equal(d.gateway_url, rows[i].url);
+			assert_string_equal(d.target, "");
+		} else {
+			assert_non_null(strstr(e.text, "invalid server url"));
+		}
+		destination_done(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ struct loop;
 struct resolver;
 struct stream;
 struct tls_config;
+struct transport;
 
 /* Everything is borrowed. */
 struct gateway {
@@ -24,6 +25,7 @@ struct gateway {
 	struct resolver *resolver;
 	struct tls_config *tls; /* used if the destination says so */
 	const struct destination *destination;
+	struct transport *transport; /* shared connections for tunnels; NULL: each has its own */
 };
 
 struct gateway_dial;

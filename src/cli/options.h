@@ -37,6 +37,7 @@ struct options {
 	const char *service_account_file;
 	const char *listen;
 	const char *pomerium_url;
+	const char *transport;
 	const char *arguments[OPTIONS_ARGUMENTS_MAX];
 	size_t argument_count;
 };

@@ -63,10 +63,9 @@ struct material {
 	struct buf key;
 };
 
-static int make_config(const struct options *options, struct material *m, struct tls_config **ret,
-		       struct err *e)
+static int make_config(const struct options *options, const char *const *alpn, struct material *m,
+		       struct tls_config **ret, struct err *e)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
 	struct tls_key_pair pair;
 	struct tls_client_options tls = { .verify = !options->disable_tls_verification,
 					  .alpn = alpn };
@@ -84,15 +83,30 @@ static int make_config(const struct options *options, struct material *m, struct
 	return tls_config_new_client(&tls, ret, e);
 }
 
-int tls_options_load(const struct options *options, struct tls_config **ret, struct err *e)
+static int load(const struct options *options, const char *const *alpn, struct tls_config **ret,
+		struct err *e)
 {
 	struct material m = { .roots = BUF_INIT(TLS_OPTIONS_FILE_MAX),
 			      .certificate = BUF_INIT(TLS_OPTIONS_FILE_MAX),
 			      .key = BUF_INIT(TLS_OPTIONS_FILE_MAX) };
-	int result = make_config(options, &m, ret, e);
+	int result = make_config(options, alpn, &m, ret, e);
 
 	buf_done(&m.roots);
 	buf_done(&m.certificate);
 	buf_done_secret(&m.key);
 	return result;
+}
+
+int tls_options_load(const struct options *options, struct tls_config **ret, struct err *e)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+
+	return load(options, alpn, ret, e);
+}
+
+int tls_options_load_h2(const struct options *options, struct tls_config **ret, struct err *e)
+{
+	static const char *const alpn[] = { "h2", "http/1.1", NULL };
+
+	return load(options, alpn, ret, e);
 }

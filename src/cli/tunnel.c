@@ -1,5 +1,5 @@
 /*
- * tunnel.c - dial, then CONNECT; then the answer is put into words
+ * tunnel.c - CONNECT; then the answer is put into words
  *
  * The gateway's own words (reason, request id) reach the terminal only if they are short and printable.
  */
@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "cli/destination.h"
 #include "cli/gateway.h"
+#include "cli/transport.h"
 #include "cli/version.h"
-#include "http/connect_client.h"
 
 #define AUTHORIZATION_SCHEME "Pomerium "
 #define WORDS_MAX            128
@@ -22,8 +22,8 @@
 struct tunnel {
 	const struct gateway *gateway;
 	struct buf authorization; /* empty: no token */
-	struct gateway_dial *dial;
-	struct connect_client *connect;
+	struct http_header headers[2];
+	struct transport_call *call;
 	void (*on_done)(void *arg, struct tunnel_result *result);
 	void *arg;
 };
@@ -199,7 +199,7 @@ static void on_answer(void *arg, struct connect_result *answer, const struct err
 	struct tunnel *t = arg;
 	struct tunnel_result result = { 0 };
 
-	t->connect = NULL;
+	t->call = NULL;
 	if (!answer) {
 		finish_unreachable(t, e);
 		return;
@@ -216,32 +216,24 @@ static void on_answer(void *arg, struct connect_result *answer, const struct err
 	finish(t, &result);
 }
 
-static void on_dialed(void *arg, struct stream *stream, const struct err *e)
+/* What it points to lives as long as the tunnel. */
+static struct connect_request make_request(struct tunnel *t)
 {
-	struct tunnel *t = arg;
-	const struct http_header headers[] = {
-		{ STR("User-Agent"), STR(CLI_USER_AGENT) },
-		{ STR("Authorization"), buf_view(&t->authorization) },
-	};
-	const struct connect_request request = {
+	t->headers[0] = (struct http_header){ STR("User-Agent"), STR(CLI_USER_AGENT) };
+	t->headers[1] = (struct http_header){ STR("Authorization"), buf_view(&t->authorization) };
+	return (struct connect_request){
 		.target = str_from(t->gateway->destination->target),
-		.headers = headers,
+		.headers = t->headers,
 		.header_count = t->authorization.len > 0 ? 2 : 1,
 		.timeout_ms = TUNNEL_ANSWER_TIMEOUT_MS,
 	};
-
-	t->dial = NULL;
-	if (!stream) {
-		finish_unreachable(t, e);
-		return;
-	}
-	t->connect = connect_client_start(t->gateway->loop, stream, &request, on_answer, t);
 }
 
 struct tunnel *tunnel_start(const struct gateway *gateway, struct str token,
 			    void (*on_done)(void *arg, struct tunnel_result *result), void *arg)
 {
 	struct tunnel *t = mem_alloc(sizeof(*t));
+	struct connect_request request;
 
 	*t = (struct tunnel){ .gateway = gateway, .on_done = on_done, .arg = arg };
 	buf_init(&t->authorization, sizeof(AUTHORIZATION_SCHEME) + token.len);
@@ -249,7 +241,8 @@ struct tunnel *tunnel_start(const struct gateway *gateway, struct str token,
 		(void)buf_append_str(&t->authorization, STR(AUTHORIZATION_SCHEME)); /* fit */
 		(void)buf_append_str(&t->authorization, token);
 	}
-	t->dial = gateway_dial_start(gateway, on_dialed, t);
+	request = make_request(t);
+	t->call = transport_connect(gateway, &request, on_answer, t);
 	return t;
 }
 
@@ -257,7 +250,6 @@ void tunnel_cancel(struct tunnel *t)
 {
 	if (!t)
 		return;
-	gateway_dial_cancel(t->dial);
-	connect_client_cancel(t->connect);
+	transport_cancel(t->call);
 	free_tunnel(t);
 }

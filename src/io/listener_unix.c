@@ -1,22 +1,27 @@
 #include "io/listener_unix.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/loop.h"
 #include "io/stream_tcp.h"
 
+#define PATH_LEN_MAX 4096
+
 struct listener_unix {
 	struct watch watch;
 	struct loop *loop;
 	int fd;
-	char *path;
+	char *path;  /* where the socket is */
+	char *place; /* where it is to go; NULL: it is there */
 	ino_t inode; /* of the socket that is ours */
 	void (*on_accept)(void *arg, struct stream *stream, uid_t peer);
 	void *arg;
@@ -122,25 +127,63 @@ static void on_ready(struct watch *watch, unsigned events)
 	watch_want(&l->watch, WATCH_READ);
 }
 
-struct listener_unix *listener_unix_open(struct loop *loop, const char *path,
-					 void (*on_accept)(void *arg, struct stream *stream,
-							   uid_t peer),
-					 void *arg, struct err *e)
+static struct listener_unix *listener_unix_new(struct loop *loop,
+					       void (*on_accept)(void *arg, struct stream *stream,
+								 uid_t peer),
+					       void *arg)
 {
 	struct listener_unix *l = mem_alloc(sizeof(*l));
 
 	l->loop = loop;
 	l->fd = -1;
 	l->watch.fd = -1;
-	l->path = str_copy(str_from(path));
 	l->on_accept = on_accept;
 	l->arg = arg;
-	if (bind_and_listen(l, e) < 0 || watch_open(&l->watch, loop, l->fd, on_ready, e) < 0) {
+	return l;
+}
+
+static struct listener_unix *open_at_path(struct listener_unix *l, struct err *e)
+{
+	if (bind_and_listen(l, e) < 0 || watch_open(&l->watch, l->loop, l->fd, on_ready, e) < 0) {
 		listener_unix_close(l);
 		return NULL;
 	}
 	watch_want(&l->watch, WATCH_READ);
 	return l;
+}
+
+struct listener_unix *listener_unix_open(struct loop *loop, const char *path,
+					 void (*on_accept)(void *arg, struct stream *stream,
+							   uid_t peer),
+					 void *arg, struct err *e)
+{
+	struct listener_unix *l = listener_unix_new(loop, on_accept, arg);
+
+	l->path = str_copy(str_from(path));
+	return open_at_path(l, e);
+}
+
+struct listener_unix *listener_unix_open_beside(struct loop *loop, const char *path,
+						void (*on_accept)(void *arg, struct stream *stream,
+								  uid_t peer),
+						void *arg, struct err *e)
+{
+	struct listener_unix *l = listener_unix_new(loop, on_accept, arg);
+	struct buf beside = BUF_INIT(PATH_LEN_MAX);
+
+	(void)buf_printf(&beside, "%s.%ld", path, (long)getpid()); /* too long a path fails below */
+	l->path = buf_take_string(&beside);
+	l->place = str_copy(str_from(path));
+	return open_at_path(l, e);
+}
+
+int listener_unix_take_over(struct listener_unix *l, struct err *e)
+{
+	if (rename(l->path, l->place) < 0)
+		return err_errno(e, errno, "putting a socket at %s", l->place);
+	mem_free(l->path);
+	l->path = TAKE(l->place);
+	return 0;
 }
 
 void listener_unix_close(struct listener_unix *l)
@@ -157,5 +200,6 @@ void listener_unix_close(struct listener_unix *l)
 	if (l->fd >= 0)
 		(void)close(l->fd); /* nothing was written */
 	mem_free(l->path);
+	mem_free(l->place);
 	loop_free_later(l->loop, l);
 }

@@ -11,6 +11,7 @@
 #include "proxy/admin_sessions.h"
 #include "proxy/admin_status.h"
 #include "proxy/admin_tunnels.h"
+#include "proxy/admin_upgrade.h"
 #include "proxy/control.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
@@ -92,6 +93,11 @@ static void post_reload(struct question *q)
 static void post_drain(struct question *q)
 {
 	admin_drain(q->admin->control, q->request);
+}
+
+static void post_upgrade(struct question *q)
+{
+	admin_upgrade_start(q->admin->control, q->request);
 }
 
 static void write_route(struct admin_table *t, const struct route *route)
@@ -224,6 +230,7 @@ static const struct {
 	{ "GET", "status", COLLECTION, get_status },
 	{ "POST", "reload", COLLECTION, post_reload },
 	{ "POST", "drain", COLLECTION, post_drain },
+	{ "POST", "upgrade", COLLECTION, post_upgrade },
 	{ "GET", "routes", COLLECTION, get_routes },
 	{ "GET", "sessions", COLLECTION, get_sessions },
 	{ "DELETE", "sessions", ONE, delete_session },
@@ -309,6 +316,25 @@ static int find_path(const struct config_operator *settings, struct buf *out, st
 	return buf_printf(out, "%s/admin.sock", directory);
 }
 
+static struct local_http *open_at(struct control *control, const char *path, struct admin *a,
+				  struct err *e)
+{
+	return control->life.predecessor.pid
+		       ? local_http_open_unix_beside(control->loop, path, serve, a, e)
+		       : local_http_open_unix(control->loop, path, serve, a, e);
+}
+
+int admin_take_over(struct admin *a, struct err *e)
+{
+	return a ? local_http_take_over(a->http, e) : 0;
+}
+
+void admin_stop(struct admin *a)
+{
+	if (a)
+		local_http_stop(a->http);
+}
+
 int admin_open(struct control *control, struct admin **ret, struct err *e)
 {
 	const struct config_operator *settings = &control->snapshot->config->operator;
@@ -321,7 +347,7 @@ int admin_open(struct control *control, struct admin **ret, struct err *e)
 	a->control = control;
 	list_init(&a->jobs);
 	if (result == 0)
-		a->http = local_http_open_unix(control->loop, path, serve, a, &failure);
+		a->http = open_at(control, path, a, &failure);
 	if (a->http) {
 		*ret = a;
 		return 0;

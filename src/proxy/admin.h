@@ -22,4 +22,11 @@ struct control;
  * usable.
  */
 int admin_open(struct control *control, struct admin **ret, struct err *e);
+
+/* An admin that was opened beside the socket of the process before: it is found in its place from now on. NULL is ignored. */
+int admin_take_over(struct admin *admin, struct err *e);
+
+/* Nobody new comes in; whoever has asked is answered. NULL is ignored. */
+void admin_stop(struct admin *admin);
+
 void admin_close(struct admin *admin); /* NULL is ignored */

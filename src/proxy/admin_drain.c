@@ -10,7 +10,7 @@
 
 void admin_drain(struct control *control, struct local_request *request)
 {
-	struct shutdown *shutdown = control->shutdown;
+	struct shutdown *shutdown = control->life.shutdown;
 	struct buf text = BUF_INIT(ANSWER_MAX);
 	struct json_writer w = { .out = &text };
 	char until[CLOCK_RFC3339_MAX];

@@ -1,5 +1,7 @@
 #include "proxy/admin_status.h"
 
+#include <unistd.h>
+
 #include "io/loop.h"
 #include "proxy/control.h"
 #include "proxy/reload.h"
@@ -30,12 +32,13 @@ void admin_status_write(const struct control *c, struct admin_table *t)
 	if (t->form == ADMIN_LINES)
 		(void)buf_append_str(
 			&t->out,
-			STR("VERSION\tSTATE\tSTARTED\tWORKERS\tROUTES\tSTORE\tLAST RELOAD\t"
+			STR("VERSION\tSTATE\tPID\tSTARTED\tWORKERS\tROUTES\tSTORE\tLAST RELOAD\t"
 			    "RESULT\tRELOADS\tFAILED\tLONGEST TURN (MS)\n"));
 	admin_row_begin(t);
 	admin_row_text(t, "version", STR(POMERIUM_VERSION));
-	admin_row_text(t, "state", str_from(shutdown_state_name(c->shutdown)));
-	admin_row_time(t, "started", c->started_unix);
+	admin_row_text(t, "state", str_from(shutdown_state_name(c->life.shutdown)));
+	admin_row_uint(t, "pid", (uint64_t)getpid());
+	admin_row_time(t, "started", c->life.started_unix);
 	admin_row_uint(t, "workers", c->worker_count);
 	admin_row_uint(t, "routes", c->snapshot->routes.count);
 	admin_row_text(t, "store", is_well ? STR("available") : str_from(away.text));

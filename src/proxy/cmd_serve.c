@@ -52,5 +52,6 @@ int command_serve(int argc, char **argv, const struct command *commands, size_t 
 		return command_fail(
 			EXIT_USAGE,
 			"there is no configuration: give --config FILE, make one with pomerium init DIR, or set ROUTES");
-	return server_run(&(struct server_options){ .config_path = config });
+	return server_run(&(struct server_options){ .config_path = config,
+						    .argv = (const char *const *)argv });
 }

@@ -27,6 +27,7 @@ int command_user(int argc, char **argv);
 int command_hash_password(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_reload(int argc, char **argv);
+int command_upgrade(int argc, char **argv);
 int command_drain(int argc, char **argv);
 int command_routes(int argc, char **argv);
 int command_sessions(int argc, char **argv);

@@ -1,7 +1,6 @@
 #include "proxy/control.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/fetch.h"
@@ -19,7 +18,6 @@
 #include "proxy/metrics.h"
 #include "proxy/reload.h"
 #include "proxy/redirect_listener.h"
-#include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
 #include "proxy/upkeep.h"
@@ -136,7 +134,6 @@ static int open_metrics(struct control *c, struct err *e)
 
 int control_start(struct control *c, struct err *e)
 {
-	c->started_unix = clock_now_unix();
 	c->loop = loop_new();
 	c->mailbox = mailbox_open(c->loop);
 	c->changes = change_feed_new();
@@ -192,7 +189,7 @@ void control_done(struct control *c)
 	fetcher_free(TAKE(c->fetcher));
 	mailbox_close(TAKE(c->mailbox));
 	reload_close(TAKE(c->reload)); /* nothing comes from the workers any more */
-	shutdown_free(TAKE(c->shutdown));
+	lifecycle_close(&c->life);
 	if (c->loop)
 		loop_turn(c->loop, false);
 	loop_free(TAKE(c->loop));

@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "proxy/admission.h"
+#include "proxy/lifecycle.h"
 #include "proxy/reload.h"
 
 struct admin;
@@ -33,7 +34,6 @@ struct loop;
 struct mailbox;
 struct metrics;
 struct redirect_listener;
-struct shutdown;
 struct snapshot;
 struct store;
 struct upkeep;
@@ -61,11 +61,10 @@ struct control {
 	struct worker **workers;   /* the server's */
 	size_t worker_count;
 	struct addr address; /* where the workers listen */
-	int64_t started_unix;
+	struct lifecycle life;
 	struct admission admission;        /* any thread */
 	atomic_uint_fast64_t store_errors; /* any thread: how often the store went away */
-	struct reload *reload;             /* the server's, like the next one */
-	struct shutdown *shutdown;
+	struct reload *reload;             /* the server's */
 };
 
 /* log and snapshot are set. Opens the store and everything else, on this thread. */

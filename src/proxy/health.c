@@ -51,7 +51,7 @@ static void report(struct local_request *r, bool is_for_clients)
 	struct buf body = BUF_INIT(REPORT_MAX);
 	struct err away = { 0 };
 	bool is_well = store_is_available(h->control->store, &away);
-	bool is_running = shutdown_state(h->control->shutdown) == SHUTDOWN_RUNNING;
+	bool is_running = shutdown_state(h->control->life.shutdown) == SHUTDOWN_RUNNING;
 
 	for (size_t i = 0; i < ARRAY_LEN(services); i++)
 		checks[i] = (struct check){ .name = services[i] };
@@ -93,9 +93,13 @@ int health_open(struct control *control, struct health **ret, struct err *e)
 	const struct config_operator *settings = &control->snapshot->config->operator;
 	struct health *h = mem_alloc(sizeof(*h));
 	struct err failure = { 0 };
+	int fd;
 
 	h->control = control;
-	h->http = local_http_open(control->loop, &settings->health_address, serve, h, &failure);
+	fd = lifecycle_take_socket(control, SOCKET_HEALTH, &settings->health_address);
+	h->http = fd >= 0 ? local_http_adopt(control->loop, fd, serve, h, &failure)
+			  : local_http_open(control->loop, &settings->health_address, serve, h,
+					    &failure);
 	if (h->http) {
 		*ret = h;
 		return 0;
@@ -106,6 +110,17 @@ int health_open(struct control *control, struct health **ret, struct err *e)
 	log_error(control->log, LOG_WARN, "health",
 		  "no health checks: set health_check_addr to an address that is free", &failure);
 	return 0;
+}
+
+int health_fd(const struct health *h)
+{
+	return h ? local_http_fd(h->http) : -1;
+}
+
+void health_stop(struct health *h)
+{
+	if (h)
+		local_http_stop(h->http);
 }
 
 void health_close(struct health *h)

@@ -18,4 +18,11 @@ struct health;
  * so: NULL without an error.
  */
 int health_open(struct control *control, struct health **ret, struct err *e);
+
+/* Where it listens, borrowed; -1: nowhere. */
+int health_fd(const struct health *h);
+
+/* Nobody new comes in. */
+void health_stop(struct health *h);
+
 void health_close(struct health *h); /* NULL is ignored */

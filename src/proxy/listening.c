@@ -1,10 +1,13 @@
 #include "proxy/listening.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
 #include "io/listener.h"
+#include "proxy/given_sockets.h"
 
 static bool is_any(const struct addr *a)
 {
@@ -25,13 +28,8 @@ static bool may_overlap(const struct addr *a, const struct addr *b)
 	return is_any(a) || is_any(b) || str_equal(str_from(a_ip), str_from(b_ip));
 }
 
-int listening_open(struct listening *l, const struct addr *address, size_t count,
-		   const struct addr *own, struct err *e)
+static int bind_more(struct listening *l, size_t count, struct err *e)
 {
-	*l = (struct listening){ .address = *address };
-	assert(count <= CONFIG_WORKERS_MAX);
-	if (!(own && may_overlap(address, own)) && listener_check_free(address, e) < 0)
-		return -1;
 	while (l->count < count) {
 		int fd = listener_bind(&l->address, true, e);
 
@@ -44,6 +42,59 @@ int listening_open(struct listening *l, const struct addr *address, size_t count
 		listener_bound_address(fd, &l->address);
 	}
 	return 0;
+}
+
+int listening_open(struct listening *l, const struct addr *address, size_t count,
+		   const struct addr *own, struct err *e)
+{
+	*l = (struct listening){ .address = *address };
+	assert(count <= CONFIG_WORKERS_MAX);
+	if (!(own && may_overlap(address, own)) && listener_check_free(address, e) < 0)
+		return -1;
+	return bind_more(l, count, e);
+}
+
+/* Copies: each worker closes its own. */
+static int share_activated(struct listening *l, int fd, size_t count, struct err *e)
+{
+	l->is_activated = true;
+	l->fds[l->count++] = fd;
+	while (l->count < count) {
+		l->fds[l->count] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (l->fds[l->count] < 0) {
+			(void)err_errno(e, errno, "sharing a socket among workers");
+			listening_done(l);
+			return -1;
+		}
+		l->count++;
+	}
+	return 0;
+}
+
+int listening_open_given(struct listening *l, struct given_sockets *given,
+			 const struct addr *address, size_t count, struct err *e)
+{
+	size_t activated = given_sockets_count(given, SOCKET_MAIN, true);
+	struct addr before;
+	int fd = -1;
+
+	*l = (struct listening){ .address = *address };
+	if (activated > 1)
+		return err_set(e, ERR_CONFIG,
+			       "socket activation gives %zu sockets for the main address, and one "
+			       "can be served: name the others \"health\" or \"redirect\"",
+			       activated);
+	if (activated == 1)
+		return share_activated(
+			l, given_sockets_take(given, SOCKET_MAIN, address, &l->address), count, e);
+	while (l->count < count &&
+	       (fd = given_sockets_take(given, SOCKET_MAIN, address, &l->address)) >= 0)
+		l->fds[l->count++] = fd;
+	if (l->count > 0)
+		return bind_more(l, count, e);
+	return listening_open(l, address, count,
+			      given_sockets_address(given, SOCKET_MAIN, &before) ? &before : NULL,
+			      e);
 }
 
 int listening_take(struct listening *l, size_t index)

@@ -15,10 +15,13 @@
 #include "base/err.h"
 #include "config/config.h"
 
+struct given_sockets;
+
 struct listening {
 	int fds[CONFIG_WORKERS_MAX]; /* -1: given away */
 	size_t count;
 	struct addr address; /* with the port that the kernel chose */
+	bool is_activated;   /* all are one socket, of the service manager */
 };
 
 /*
@@ -27,6 +30,13 @@ struct listening {
  */
 int listening_open(struct listening *l, const struct addr *address, size_t count,
 		   const struct addr *own, struct err *e);
+
+/*
+ * The same with what was given: the socket of the service manager, whatever its address; else those of the process before
+ * as far as their address is still wanted, and as many more as are missing.
+ */
+int listening_open_given(struct listening *l, struct given_sockets *given,
+			 const struct addr *address, size_t count, struct err *e);
 
 /* The socket of one worker, which owns it from now on. */
 int listening_take(struct listening *l, size_t index);

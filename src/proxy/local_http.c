@@ -144,6 +144,18 @@ struct local_http *local_http_open(struct loop *loop, const struct addr *address
 	return NULL;
 }
 
+struct local_http *local_http_adopt(struct loop *loop, int fd, local_serve_function *serve,
+				    void *arg, struct err *e)
+{
+	struct local_http *h = make(loop, serve, arg);
+
+	h->listener = listener_adopt(loop, fd, &listener_events, h, e);
+	if (h->listener)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
 struct local_http *local_http_open_unix(struct loop *loop, const char *path,
 					local_serve_function *serve, void *arg, struct err *e)
 {
@@ -154,6 +166,43 @@ struct local_http *local_http_open_unix(struct loop *loop, const char *path,
 		return h;
 	mem_free(h);
 	return NULL;
+}
+
+struct local_http *local_http_open_unix_beside(struct loop *loop, const char *path,
+					       local_serve_function *serve, void *arg,
+					       struct err *e)
+{
+	struct local_http *h = make(loop, serve, arg);
+
+	h->listener_unix = listener_unix_open_beside(loop, path, on_accept_unix, h, e);
+	if (h->listener_unix)
+		return h;
+	mem_free(h);
+	return NULL;
+}
+
+int local_http_take_over(struct local_http *h, struct err *e)
+{
+	return listener_unix_take_over(h->listener_unix, e);
+}
+
+int local_http_fd(const struct local_http *h)
+{
+	return listener_fd(h->listener);
+}
+
+static void on_stopped(void *arg)
+{
+	struct local_http *h = arg;
+
+	h->listener = NULL;
+}
+
+void local_http_stop(struct local_http *h)
+{
+	if (h->listener)
+		listener_finish(h->listener, on_stopped);
+	listener_unix_close(TAKE(h->listener_unix));
 }
 
 void local_http_use_tls(struct local_http *h, struct tls_config *tls)

@@ -44,9 +44,25 @@ struct local_request {
 struct local_http *local_http_open(struct loop *loop, const struct addr *address,
 				   local_serve_function *serve, void *arg, struct err *e);
 
+/* At a listening descriptor, which is the service's from now on, also after a failure. */
+struct local_http *local_http_adopt(struct loop *loop, int fd, local_serve_function *serve,
+				    void *arg, struct err *e);
+
 /* At a path; see listener_unix.h for who may connect. */
 struct local_http *local_http_open_unix(struct loop *loop, const char *path,
 					local_serve_function *serve, void *arg, struct err *e);
+
+/* At the path where another process has its socket still: found there after local_http_take_over(). */
+struct local_http *local_http_open_unix_beside(struct loop *loop, const char *path,
+					       local_serve_function *serve, void *arg,
+					       struct err *e);
+int local_http_take_over(struct local_http *h, struct err *e);
+
+/* The listening descriptor of one at an address; borrowed. */
+int local_http_fd(const struct local_http *h);
+
+/* Nobody new comes in; who is here is served. */
+void local_http_stop(struct local_http *h);
 
 void local_http_close(struct local_http *h); /* NULL is ignored */
 

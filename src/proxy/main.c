@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "hash-password", "turn a password into what password_hash wants", command_hash_password },
 	{ "status", "how the gateway is that runs here", command_status },
 	{ "reload", "have it read its configuration again", command_reload },
+	{ "upgrade", "have a new process take its place", command_upgrade },
 	{ "drain", "have it take no more clients, and end after its tunnels", command_drain },
 	{ "routes", "its routes", command_routes },
 	{ "sessions", "who is logged in; revoke", command_sessions },

@@ -187,6 +187,25 @@ static bool is_same_address(const struct config_metrics *a, const struct config_
 	return strcmp(text_a, text_b) == 0;
 }
 
+static struct local_http *open_http(struct metrics *m, const struct addr *address, struct err *e)
+{
+	int fd = lifecycle_take_socket(m->control, SOCKET_METRICS, address);
+
+	return fd >= 0 ? local_http_adopt(m->control->loop, fd, serve, m, e)
+		       : local_http_open(m->control->loop, address, serve, m, e);
+}
+
+int metrics_fd(const struct metrics *m)
+{
+	return m->http ? local_http_fd(m->http) : -1;
+}
+
+void metrics_stop(struct metrics *m)
+{
+	if (m->http)
+		local_http_stop(m->http);
+}
+
 int metrics_prepare(struct metrics *m, const struct snapshot *next, struct metrics_change *ret,
 		    struct err *e)
 {
@@ -198,7 +217,7 @@ int metrics_prepare(struct metrics *m, const struct snapshot *next, struct metri
 	change.keeps = m->http && wanted->has_address &&
 		       is_same_address(&m->snapshot->config->operator.metrics, wanted);
 	if (wanted->has_address && !change.keeps) {
-		change.http = local_http_open(m->control->loop, &wanted->address, serve, m, e);
+		change.http = open_http(m, &wanted->address, e);
 		if (!change.http) {
 			metrics_change_discard(&change);
 			return err_wrap(e, "metrics_address");

@@ -26,6 +26,12 @@ struct tls_config;
 struct metrics *metrics_new(struct control *control);
 void metrics_free(struct metrics *m); /* NULL is ignored */
 
+/* Where it listens, borrowed; -1: nowhere. */
+int metrics_fd(const struct metrics *m);
+
+/* Nobody new comes in. */
+void metrics_stop(struct metrics *m);
+
 /* What a new configuration changes. */
 struct metrics_change {
 	struct local_http *http; /* newly bound; NULL: the one there is stays, or none is wanted */

@@ -208,17 +208,33 @@ struct redirect_listener *redirect_listener_new(struct control *control)
 	return r;
 }
 
+static void on_retired(void *arg)
+{
+	struct redirect_listener *r = arg;
+
+	r->retiring = NULL;
+}
+
+int redirect_listener_fd(const struct redirect_listener *r)
+{
+	return r->listener ? listener_fd(r->listener) : -1;
+}
+
 void redirect_listener_stop(struct redirect_listener *r)
 {
-	listener_close(TAKE(r->listener));
-	listener_close(TAKE(r->retiring));
+	if (!r->listener)
+		return;
+	listener_close(r->retiring);
+	r->retiring = TAKE(r->listener);
+	listener_finish(r->retiring, on_retired);
 }
 
 void redirect_listener_free(struct redirect_listener *r)
 {
 	if (!r)
 		return;
-	redirect_listener_stop(r);
+	listener_close(TAKE(r->listener));
+	listener_close(TAKE(r->retiring));
 	LIST_FOREACH (&r->connections, node) {
 		close_connection(container_of(node, struct redirect_connection, in_listener),
 				 STREAM_CLOSE_NORMAL);
@@ -245,7 +261,9 @@ int redirect_listener_prepare(struct redirect_listener *r, const struct config_l
 	struct redirect_change change = { .is_one = is_change(r, next), .socket = -1 };
 	bool is_port_ours = r->listener && addr_port(&r->wanted) == addr_port(address);
 
-	if (change.is_one && next->has_redirect_address) {
+	if (change.is_one && next->has_redirect_address)
+		change.socket = lifecycle_take_socket(r->control, SOCKET_REDIRECT, address);
+	if (change.is_one && next->has_redirect_address && change.socket < 0) {
 		if (!is_port_ours && listener_check_free(address, e) < 0)
 			return err_wrap(e, "http_redirect_addr");
 		change.socket = listener_bind(address, true, e);
@@ -254,13 +272,6 @@ int redirect_listener_prepare(struct redirect_listener *r, const struct config_l
 	}
 	*ret = change;
 	return 0;
-}
-
-static void on_retired(void *arg)
-{
-	struct redirect_listener *r = arg;
-
-	r->retiring = NULL;
 }
 
 static void log_listening(struct redirect_listener *r)

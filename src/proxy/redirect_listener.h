@@ -26,6 +26,9 @@ struct redirect_listener;
 /* Listens at nothing yet. */
 struct redirect_listener *redirect_listener_new(struct control *control);
 
+/* Where it listens, borrowed; -1: nowhere. */
+int redirect_listener_fd(const struct redirect_listener *r);
+
 /* Nobody new comes in. */
 void redirect_listener_stop(struct redirect_listener *r);
 

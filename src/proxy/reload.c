@@ -28,6 +28,7 @@
 #include "proxy/redirect_listener.h"
 #include "proxy/reload_changes.h"
 #include "proxy/reload_log.h"
+#include "proxy/service_manager.h"
 #include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
@@ -42,6 +43,7 @@ struct reload {
 	struct restart_settings running;
 	unsigned told; /* restart settings that were warned of */
 
+	bool is_held;
 	const char *why;     /* somebody has asked; NULL: nobody */
 	struct list waiting; /* for the next round */
 
@@ -101,7 +103,7 @@ static void free_load(void *arg)
 
 /* ---- telling ---- */
 
-static void begin_round(struct reload *r);
+static void begin_if_asked(struct reload *r);
 
 static void tell_waiters(struct reload *r, const struct reload_outcome *outcome)
 {
@@ -135,12 +137,13 @@ static void note_result(struct reload_state *state, const struct reload_outcome 
 static void end_round(struct reload *r, const struct reload_outcome *outcome)
 {
 	note_result(&r->state, outcome);
+	if (shutdown_state(r->control->life.shutdown) == SHUTDOWN_RUNNING)
+		service_manager_ready(r->control->life.service_manager);
 	reload_log(r->control->log, TAKE(r->round), outcome);
 	tell_waiters(r, outcome);
 	report_done(&r->report);
 	r->report = (struct report){ 0 };
-	if (r->why)
-		begin_round(r);
+	begin_if_asked(r);
 }
 
 static void fail_round(struct reload *r, const struct err *e)
@@ -156,6 +159,7 @@ static void end_good_round(struct reload *r)
 
 	reload_log_restart(r->control->log, restart & ~r->told);
 	r->told = restart;
+	predecessor_reload(&r->control->life.predecessor);
 	end_round(r, &(struct reload_outcome){
 			     .is_good = true,
 			     .report = &r->report,
@@ -222,7 +226,12 @@ static int prepare_listening(struct reload *r, const struct snapshot *next, stru
 	struct control *c = r->control;
 	const struct config_listen *listen = &next->config->listen;
 
-	p->listens = shutdown_state(c->shutdown) == SHUTDOWN_RUNNING;
+	if (r->changes.has_new_address && c->life.activated & 1u << SOCKET_MAIN) {
+		r->changes.has_new_address = false;
+		log_message(c->log, LOG_WARN, "proxy",
+			    "address has changed: the socket of the service manager serves on");
+	}
+	p->listens = shutdown_state(c->life.shutdown) == SHUTDOWN_RUNNING;
 	if (!p->listens)
 		return 0;
 	if (redirect_listener_prepare(c->redirects, listen, &p->redirects, e) < 0 ||
@@ -318,6 +327,7 @@ static void begin_round(struct reload *r)
 	struct list_node *node;
 
 	r->round = TAKE(r->why);
+	service_manager_reloading(r->control->life.service_manager);
 	while ((node = list_first(&r->waiting))) {
 		list_remove(node);
 		list_append(&r->waiters, node);
@@ -331,6 +341,12 @@ static void begin_round(struct reload *r)
 	r->work = work_start(r->control->loop, run_load, on_loaded, free_load, load);
 }
 
+static void begin_if_asked(struct reload *r)
+{
+	if (r->why && !r->round && !r->is_held)
+		begin_round(r);
+}
+
 const struct reload_state *reload_state(const struct reload *r)
 {
 	return &r->state;
@@ -339,14 +355,29 @@ const struct reload_state *reload_state(const struct reload *r)
 void reload_request(struct reload *r, const char *why)
 {
 	r->why = why;
-	if (!r->round)
-		begin_round(r);
+	begin_if_asked(r);
 }
 
 void reload_ask(struct reload *r, const char *why, struct reload_wait *wait)
 {
 	list_append(&r->waiting, &wait->node);
 	reload_request(r, why);
+}
+
+bool reload_hold(struct reload *r)
+{
+	if (r->round)
+		return false;
+	r->is_held = true;
+	return true;
+}
+
+void reload_release(struct reload *r)
+{
+	if (!r || !r->is_held)
+		return;
+	r->is_held = false;
+	begin_if_asked(r);
 }
 
 void reload_cancel(struct reload_wait *wait)

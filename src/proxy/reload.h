@@ -65,5 +65,9 @@ void reload_request(struct reload *r, const char *why);
 void reload_ask(struct reload *r, const char *why, struct reload_wait *wait);
 void reload_cancel(struct reload_wait *wait);
 
+/* From now on no round begins until the release; false, and nothing is held, if one is in progress. */
+bool reload_hold(struct reload *r);
+void reload_release(struct reload *r); /* NULL, and one that is not held, are ignored */
+
 /* When nothing comes from the workers any more. on_done of those who wait does not run any more. NULL is ignored. */
 void reload_close(struct reload *r);

@@ -20,10 +20,14 @@
 #include "proxy/device_guard.h"
 #include "proxy/listening.h"
 #include "proxy/reload.h"
+#include "proxy/reload_log.h"
 #include "proxy/shutdown.h"
 #include "proxy/snapshot.h"
 #include "proxy/state_dir.h"
+#include "proxy/upgrade.h"
 #include "proxy/worker.h"
+
+static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2, 0 };
 
 struct server {
 	struct control control;
@@ -53,6 +57,7 @@ static int load_snapshot(struct server *server)
 		log_set_level(control->log, control->snapshot->config->logs.level);
 		configuration_log_warnings(&report, control->log);
 	} else {
+		lifecycle_failed(&control->life, reload_first_problem(&report));
 		configuration_show(&report,
 				   server->source.path ? server->source.path : "the environment");
 	}
@@ -119,9 +124,13 @@ static int bind_workers(struct server *server, struct err *e)
 	struct listening listening;
 	int result;
 
-	if (listening_open(&listening, &config->address, count, NULL, e) < 0)
+	if (listening_open_given(&listening, server->control.life.given, &config->address, count,
+				 e) < 0)
 		return -1;
 	server->control.address = listening.address;
+	if (listening.is_activated)
+		lifecycle_note_activated(&server->control, SOCKET_MAIN, &listening.address,
+					 &config->address);
 	result = make_workers(server, &listening, e);
 	listening_done(&listening);
 	return result;
@@ -152,15 +161,20 @@ static void on_signal(void *arg, int number)
 		reload_request(server->control.reload, "SIGHUP");
 		return;
 	}
-	shutdown_on_signal(server->control.shutdown, number);
+	if (number == SIGUSR2) {
+		upgrade_request(server->control.life.upgrade, "SIGUSR2");
+		return;
+	}
+	shutdown_on_signal(server->control.life.shutdown, number);
 }
 
 static int server_start(struct server *server, const struct server_options *options, struct err *e)
 {
-	static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	struct log_line line;
 
 	forbid_core_files();
+	if (lifecycle_find(&server->control.life, e) < 0)
+		return -1;
 	server->source = (struct config_source){
 		.path = options->config_path,
 		.environment = (const char *const *)environ,
@@ -177,11 +191,18 @@ static int server_start(struct server *server, const struct server_options *opti
 		return -1;
 	server->control.reload = reload_open(&server->control, &server->source,
 					     TAKE(server->files));
-	server->control.shutdown = shutdown_new(&server->control);
+	lifecycle_open(&server->control, options->argv);
 	server->signals = signals_open(server->control.loop, signal_numbers, on_signal, server);
 	if (bind_workers(server, e) < 0 || start_workers(server, e) < 0)
 		return -1;
-	return 0;
+	return lifecycle_started(&server->control, e);
+}
+
+/* Whoever is in a hurry now would only leave something behind. */
+static void ignore_signals(void)
+{
+	for (size_t i = 0; signal_numbers[i]; i++)
+		(void)signal(signal_numbers[i], SIG_IGN); /* the numbers are good */
 }
 
 /* Workers first, so that nobody asks; then who answers; then the mailboxes the answers went to. */
@@ -193,6 +214,7 @@ static void server_done(struct server *server)
 		worker_stop(control->workers[i]);
 	if (server->signals)
 		signals_close(server->signals);
+	ignore_signals();
 	control_stop(control);
 	for (size_t i = 0; i < control->worker_count; i++)
 		worker_free(control->workers[i]);
@@ -212,6 +234,8 @@ int server_run(const struct server_options *options)
 
 	if (result == 0)
 		loop_run(server.control.loop);
+	else
+		lifecycle_failed(&server.control.life, e.text);
 	server_done(&server);
 	if (result < 0 && e.text[0]) /* problems of the configuration were told already */
 		say(e.text);

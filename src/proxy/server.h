@@ -10,6 +10,7 @@
 
 struct server_options {
 	const char *config_path; /* NULL: only variables of the environment */
+	const char *const *argv; /* how the program was started, for an upgrade */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status: 0, or 1 after having said why on standard error. */

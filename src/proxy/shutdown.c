@@ -15,7 +15,9 @@
 #include "io/loop.h"
 #include "proxy/control.h"
 #include "proxy/redirect_listener.h"
+#include "proxy/service_manager.h"
 #include "proxy/snapshot.h"
+#include "proxy/upgrade.h"
 #include "proxy/worker.h"
 
 #define LOOK_MS 50
@@ -117,6 +119,8 @@ static void on_look(struct timer *timer)
 	if (now_ms >= s->next_say_ms) {
 		s->next_say_ms += SAY_MS;
 		log_left(s, NULL, "waiting for open tunnels");
+		if (s->state == SHUTDOWN_DRAINING)
+			service_manager_stopping(s->control->life.service_manager);
 	}
 	timer_start(&s->look, s->control->loop, now_ms + LOOK_MS, on_look);
 }
@@ -125,10 +129,11 @@ static void on_left(struct worker_leave *leave)
 {
 	struct control *control = leave->worker->shared.control;
 
-	control->shutdown->serving--;
+	control->life.shutdown->serving--;
 }
 
-static void stop_accepting(struct shutdown *s, enum worker_mode mode, uint64_t grace_ms)
+static void stop_accepting(struct shutdown *s, enum worker_mode mode, uint64_t grace_ms,
+			   const bool *unused)
 {
 	struct control *c = s->control;
 	size_t first = mode == WORKER_REFUSES ? c->worker_count : 0;
@@ -140,6 +145,7 @@ static void stop_accepting(struct shutdown *s, enum worker_mode mode, uint64_t g
 
 		leave->mode = mode;
 		leave->grace_ms = grace_ms;
+		leave->retires = unused && unused[i];
 		leave->answer_to = c->mailbox;
 		leave->on_done = on_left;
 		s->serving++;
@@ -161,7 +167,9 @@ void shutdown_drain(struct shutdown *s, const char *why)
 	s->deadline_ms = loop_now_ms(s->control->loop) + drain_ms;
 	s->until_unix = clock_now_unix() + (int64_t)(drain_ms / 1000);
 	enter(s, SHUTDOWN_DRAINING, why);
-	stop_accepting(s, WORKER_REFUSES, SHUTDOWN_GRACE_MS);
+	upgrade_give_up(s->control->life.upgrade);
+	service_manager_stopping(s->control->life.service_manager);
+	stop_accepting(s, WORKER_REFUSES, SHUTDOWN_GRACE_MS, NULL);
 }
 
 void shutdown_on_signal(struct shutdown *s, int number)
@@ -174,12 +182,12 @@ void shutdown_on_signal(struct shutdown *s, int number)
 		enter(s, SHUTDOWN_ENDING, "a second signal");
 }
 
-void shutdown_retire(struct shutdown *s)
+void shutdown_retire(struct shutdown *s, const bool *unused)
 {
 	if (s->state >= SHUTDOWN_RETIRED)
 		return;
 	enter(s, SHUTDOWN_RETIRED, NULL);
-	stop_accepting(s, WORKER_FINISHES, SHUTDOWN_RETIRED_MS);
+	stop_accepting(s, WORKER_FINISHES, SHUTDOWN_RETIRED_MS, unused);
 }
 
 /* ---- birth and death ---- */

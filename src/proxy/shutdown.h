@@ -48,5 +48,5 @@ void shutdown_on_signal(struct shutdown *s, int number);
 /* why: for the log, static text. Does nothing if it is draining already. */
 void shutdown_drain(struct shutdown *s, const char *why);
 
-/* A successor is at work. */
-void shutdown_retire(struct shutdown *s);
+/* A successor is at work. unused: whose socket, of all workers, it has not taken over. */
+void shutdown_retire(struct shutdown *s, const bool *unused);

@@ -9,6 +9,7 @@
 #include "proxy/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -176,13 +177,15 @@ static void deliver_leave(struct mailbox_message *message)
 	LIST_FOREACH (&w->connections, node)
 		connection_finish(container_of(node, struct connection, in_worker));
 	timer_start(&w->thread->grace, w->loop, loop_now_ms(w->loop) + l->grace_ms, on_grace_over);
-	if (w->thread->listener && l->mode == WORKER_REFUSES) {
-		w->thread->leave = l;
-		listener_finish(w->thread->listener, on_finished);
+	if (!w->thread->listener) {
+		answer_leave(l);
 		return;
 	}
-	listener_close(TAKE(w->thread->listener)); /* the successor has the socket, too */
-	answer_leave(l);
+	w->thread->leave = l;
+	if (l->retires)
+		listener_retire(w->thread->listener, on_finished);
+	else
+		listener_finish(w->thread->listener, on_finished);
 }
 
 void worker_leave(struct worker *w, struct worker_leave *l)
@@ -190,6 +193,43 @@ void worker_leave(struct worker *w, struct worker_leave *l)
 	l->worker = w;
 	l->message.deliver = deliver_leave;
 	mailbox_post(w->mailbox, &l->message);
+}
+
+/* ---- sharing ---- */
+
+static void deliver_shared(struct mailbox_message *message)
+{
+	struct worker_share *s = container_of(message, struct worker_share, message);
+
+	s->on_done(s);
+}
+
+static void discard_shared(struct mailbox_message *message)
+{
+	struct worker_share *s = container_of(message, struct worker_share, message);
+
+	if (s->socket >= 0)
+		(void)close(s->socket); /* a copy */
+}
+
+static void deliver_share(struct mailbox_message *message)
+{
+	struct worker_share *s = container_of(message, struct worker_share, message);
+	struct listener *listener = s->worker->thread->listener;
+
+	if (listener)
+		s->socket = fcntl(listener_fd(listener), F_DUPFD_CLOEXEC, 0);
+	message->deliver = deliver_shared;
+	message->discard = discard_shared;
+	mailbox_post(s->answer_to, message);
+}
+
+void worker_share(struct worker *w, struct worker_share *s)
+{
+	s->worker = w;
+	s->socket = -1;
+	s->message.deliver = deliver_share;
+	mailbox_post(w->mailbox, &s->message);
 }
 
 /* ---- life ---- */

@@ -97,6 +97,7 @@ struct worker_leave {
 	struct worker *worker;
 	enum worker_mode mode;
 	uint64_t grace_ms; /* what is left to connections without a request */
+	bool retires;      /* nobody has the socket of this worker after us: listener_retire() */
 	struct mailbox *answer_to;
 	/* On the thread of answer_to: everybody who was waiting is accepted, and the listener is gone. */
 	void (*on_done)(struct worker_leave *leave);
@@ -104,6 +105,19 @@ struct worker_leave {
 
 /* From any thread. Whoever waits for another request is let go; others end with their next answer. */
 void worker_leave(struct worker *w, struct worker_leave *leave);
+
+/* Asks for a copy of the socket a worker listens at. */
+struct worker_share {
+	struct mailbox_message message;
+	struct worker *worker;
+	struct mailbox *answer_to;
+	int socket; /* the answer; -1: it has none, or there are no descriptors. Owned by who asks */
+	/* On the thread of answer_to. */
+	void (*on_done)(struct worker_share *share);
+};
+
+/* From any thread. */
+void worker_share(struct worker *w, struct worker_share *share);
 
 /* Closes everything with end reason "shutdown" and waits for the thread. */
 void worker_stop(struct worker *w);

@@ -144,6 +144,8 @@ def test_tunnels_go_on_to_their_end(start):
     refused = open_one.ask(connect_bytes(f"{host('redis')}:6379", token))
     assert (refused.status, refused.header("x-pomerium-reason")) == (503, "shutting-down")
     assert refused.header("connection") == "close"
+    open_one.close()
+    kept.close()
     for tunnel in tunnels:
         tunnel.send(b"still here")
         assert tunnel.read_exactly(10) == b"still here"

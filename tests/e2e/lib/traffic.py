@@ -120,6 +120,20 @@ class Traffic:
             await asyncio.wait(others, timeout=10)
         await asyncio.sleep(0)  # what was closed just now is let go of by the next turn
 
+    def hang_up(self, flows):
+        """The clients of those go, in the middle of what they do."""
+        async def hang_up():
+            for flow in flows:
+                flow.is_stopping = True
+                flow.writer.transport.abort()
+
+        failed = len(self.failures)
+        self._call(hang_up())
+        eventually(lambda: all(self.tasks[self.flows.index(flow)].done() for flow in flows), "they are gone")
+        assert len(self.failures) <= failed + len(flows)
+        for flow in flows:
+            flow.failure = None
+
     @property
     def failures(self):
         return [flow.failure for flow in self.flows if flow.failure]

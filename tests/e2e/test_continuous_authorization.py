@@ -179,6 +179,12 @@ def test_revoked_by_user(scene):
     scene.expect("session-revoked", begun)
 
 
+def test_closed_by_an_operator(scene):
+    answer = operate(scene.gateway, "tunnels", "close", "--user", DEMO.email)
+    assert answer == {"closed": 3}
+    scene.expect("closed-by-operator")
+
+
 def test_signed_out_in_a_browser(scene):
     begun = time.monotonic()
     sign_out(scene.gateway, scene.token)
@@ -323,8 +329,7 @@ def test_a_service_account_expires(make_gateway, watch, traffic):
 def test_the_provider_confirms_nobody_any_more(make_gateway, watch, traffic, tmp_path, authority, certificate):
     world = World(tmp_path / "provider", authority, certificate, ttl={"AccessToken": 15})
     gateway = make_gateway(tcp_route("redis", traffic.port, allow_any_authenticated_user=True), **world.settings())
-    ending, staying = (obtain_token_of_provider(gateway, user=user) for user in (DEMO, ALICE))
-    scene = watch(gateway, ending, staying)
+    scene = watch(gateway, *(obtain_token_of_provider(gateway, user=user) for user in (DEMO, ALICE)))
     world.provider.revoke(DEMO)
     line = gateway.log.wait("session ended: its identity provider does not confirm it any more", timeout=30)
     assert line["email"] == DEMO.email

@@ -59,13 +59,16 @@ class Gateway(Process):
         self.config_path = config_path
         self.state = config_path.parent / f"{config_path.stem}.state"
         env = {**environment(STATE_DIRECTORY=self.state), **(env or {})}
-        super().__init__(
+        self.start_process(
             name or config_path.stem, config_path.parent,
             [GATEWAY, *(["--config", config_path] if arguments is None else arguments)], env=env,
             preexec=_descriptor_limit(descriptors) if descriptors else None,
         )
         self.log = Log(self.stdout_path)
         self.port = self._wait_for_port()
+
+    def start_process(self, *arguments, **options):
+        Process.__init__(self, *arguments, **options)
 
     def _wait_for_port(self):
         def address():

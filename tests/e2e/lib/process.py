@@ -60,7 +60,7 @@ class Process:
     running = []  # every one not stopped yet: looked at after each test
 
     def __init__(self, name, directory, command, stdin=subprocess.DEVNULL, stdout=None, env=None,
-                 preexec=None):
+                 preexec=None, close_fds=True):
         self.name = name
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class Process:
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.popen = subprocess.Popen(
                 [str(part) for part in command], stdin=stdin, stdout=stdout or out, stderr=err,
-                env=env or environment(), preexec_fn=preexec,
+                env=env or environment(), preexec_fn=preexec, close_fds=close_fds,
             )
         Process.running.append(self)
 

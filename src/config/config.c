@@ -114,6 +114,7 @@ static struct config *config_new(void)
 	config->logs.level = LOG_INFO;
 	config->logs.has_access_lines = true;
 	config->watches_files = true;
+	config->lists_routes = true;
 	return config;
 }
 

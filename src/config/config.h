@@ -218,6 +218,7 @@ struct config {
 	struct config_logs logs;
 	enum config_dns_family dns_family;
 	bool watches_files; /* runtime_flags.config_hot_reload */
+	bool lists_routes;  /* runtime_flags.routes_portal */
 
 	const struct config_route *routes; /* policy, then routes, in file order */
 	size_t route_count;

@@ -56,9 +56,9 @@ static void test_keys(void **state)
 		  "codec_type: auto\nmetrics_address: ''\nidentity_providers: {}\n",
 		  "" },
 		{ "cookie_http_only: false\n", "" },
-		{ "runtime_flags:\n  routes_portal: false\n  mcp: true\n  mpc: true\n",
-		  "W c.yaml:2:3: runtime_flags.routes_portal is not supported yet and has no "
-		  "effect\n"
+		{ "runtime_flags:\n  debug_admin_endpoints: true\n  mcp: true\n  mpc: true\n",
+		  "W c.yaml:2:3: runtime_flags.debug_admin_endpoints is not supported yet and has "
+		  "no effect\n"
 		  "W c.yaml:4:3: runtime_flags.mpc is not a known setting and is ignored; did you "
 		  "mean mcp?\n" },
 		{ "runtime_flags.match_any_incoming_port: no\n",

@@ -123,6 +123,8 @@ void listen_load(struct loader *l, const struct options *options, struct config 
 	config->listen.workers = number_read(l, &workers, &o->workers, CONFIG_WORKERS_MAX, 0);
 	config->watches_files = !value_is_set(flags->config_hot_reload.at) ||
 				flags->config_hot_reload.is_true;
+	config->lists_routes = !value_is_set(flags->routes_portal.at) ||
+			       flags->routes_portal.is_true;
 }
 
 void limits_load(struct loader *l, const struct options *options, struct config *config)

@@ -112,6 +112,7 @@ struct flag_options {
 	struct bool_value match_any_incoming_port;
 	struct bool_value pomerium_jwt_endpoint;
 	struct bool_value refresh_session_at_id_token_expiration;
+	struct bool_value routes_portal;
 };
 
 struct server_certificate_options {

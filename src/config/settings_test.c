@@ -27,7 +27,8 @@ static void test_defaults(void **state)
 
 	assert_false(config->listen.has_redirect_address || config->listen.is_plain ||
 		     config->listen.use_proxy_protocol);
-	assert_true(config->listen.matches_any_port && config->watches_files);
+	assert_true(config->listen.matches_any_port && config->watches_files &&
+		    config->lists_routes);
 	assert_int_equal(config->listen.trusted_hops, 0);
 	assert_true(limits->max_tunnels == UINT64_MAX && limits->max_connections == UINT64_MAX &&
 		    limits->max_handshakes == UINT64_MAX);
@@ -68,7 +69,8 @@ static void test_listeners(void **state)
 					   "dns_lookup_family: V6_ONLY\n"
 					   "runtime_flags:\n"
 					   "  match_any_incoming_port: false\n"
-					   "  config_hot_reload: false\n");
+					   "  config_hot_reload: false\n"
+					   "  routes_portal: false\n");
 
 	assert_int_equal(addr_port(&config->listen.address), 80);
 	assert_true(config->listen.is_plain && config->listen.use_proxy_protocol);
@@ -76,7 +78,8 @@ static void test_listeners(void **state)
 	assert_address(&config->listen.redirect_address, "127.0.0.1:80");
 	assert_true(config->listen.trusted_hops == UINT32_MAX);
 	assert_int_equal(config->listen.workers, 256);
-	assert_false(config->listen.matches_any_port || config->watches_files);
+	assert_false(config->listen.matches_any_port || config->watches_files ||
+		     config->lists_routes);
 	assert_false(config->operator.tells_systemd);
 	assert_int_equal(config->dns_family, CONFIG_DNS_V6_ONLY);
 	config_free(config);

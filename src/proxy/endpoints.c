@@ -22,6 +22,7 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },
 	{ "/.pomerium/user", "GET", PLACE_ANYWHERE, ACCESS_LOGIN, endpoint_user },
 	{ "/.pomerium/jwt", "GET", PLACE_IF_JWT_FLAG, ACCESS_LOGIN, endpoint_jwt },
+	{ "/.pomerium/api/v1/routes", "GET", PLACE_IF_ROUTES_FLAG, ACCESS_LOGIN, endpoint_routes },
 	{ "/.pomerium/sign_out", "GET POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_sign_out },
 	{ "/.pomerium/signed_out", "GET", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_signed_out },
 	{ "/.pomerium/sign_in", "GET POST", PLACE_AUTHENTICATE, ACCESS_OPEN, endpoint_sign_in },
@@ -52,6 +53,8 @@ static bool is_served_here(const struct exchange *x, const struct endpoint *row)
 		return is_on_authenticate_host(x);
 	case PLACE_IF_JWT_FLAG:
 		return x->snapshot->config->assertion.has_endpoint;
+	case PLACE_IF_ROUTES_FLAG:
+		return x->snapshot->config->lists_routes;
 	}
 	return false;
 }

@@ -17,6 +17,7 @@ enum endpoint_place {
 	PLACE_ANYWHERE,
 	PLACE_AUTHENTICATE, /* on the authenticate host only; on every host if none is configured */
 	PLACE_IF_JWT_FLAG, /* anywhere, with runtime_flags.pomerium_jwt_endpoint; else it does not exist */
+	PLACE_IF_ROUTES_FLAG, /* anywhere, with runtime_flags.routes_portal */
 };
 
 struct endpoint {
@@ -47,6 +48,7 @@ enum step endpoint_style(struct exchange *x);
 enum step endpoint_jwks(struct exchange *x);
 enum step endpoint_user(struct exchange *x);
 enum step endpoint_jwt(struct exchange *x);
+enum step endpoint_routes(struct exchange *x);
 enum step endpoint_device_authorization(struct exchange *x);
 enum step endpoint_device_token(struct exchange *x);
 enum step endpoint_device_page(struct exchange *x);

@@ -50,7 +50,8 @@ int client_init(struct client *client, const struct options *options, struct err
 		return -1;
 	client->browser = choose_browser(options);
 	if (transport_mode_parse(options->transport, &client->transport_mode, e) < 0 ||
-	    tls_options_load(options, &client->tls, e) < 0)
+	    tls_options_load(options, &client->tls, e) < 0 ||
+	    proxy_options_load(options, &client->proxies, e) < 0)
 		return -1;
 	return tls_options_load_h2(options, &client->transport_tls, e);
 }
@@ -102,6 +103,7 @@ static void join_gateway(struct client *client, const struct destination *destin
 	*ret = (struct gateway){ .loop = client->loop,
 				 .resolver = client->resolver,
 				 .tls = client->tls,
+				 .proxies = &client->proxies,
 				 .destination = destination };
 }
 
@@ -185,6 +187,7 @@ void client_done(struct client *client)
 	mem_free(TAKE(client->browser));
 	buf_done_secret(&client->service_account);
 	tls_config_unref(TAKE(client->tls));
+	proxy_options_done(&client->proxies);
 	tls_config_unref(TAKE(client->transport_tls));
 }
 

@@ -20,6 +20,7 @@
 #include "cli/gateway.h"
 #include "cli/local_tunnel.h"
 #include "cli/login.h"
+#include "cli/proxy_options.h"
 #include "cli/transport.h"
 
 struct options;
@@ -27,6 +28,7 @@ struct signals;
 
 struct client {
 	struct tls_config *tls;
+	struct proxy_options proxies;
 	struct tls_config *transport_tls; /* the same for tunnels, which may share HTTP/2 */
 	enum transport_mode transport_mode;
 	struct buf service_account;

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * gateway.h - open a stream to the gateway: TCP, and TLS over it if the destination says https
+ * gateway.h - open a stream to the gateway: TCP, through a proxy if there is one, and TLS over it if the destination says https
  *
  * The TLS handshake is driven by whoever uses the stream first.
  *
@@ -14,6 +14,7 @@
 
 struct destination;
 struct loop;
+struct proxy_options;
 struct resolver;
 struct stream;
 struct tls_config;
@@ -25,6 +26,7 @@ struct gateway {
 	struct resolver *resolver;
 	struct tls_config *tls; /* used if the destination says so */
 	const struct destination *destination;
+	const struct proxy_options *proxies; /* NULL: reached directly */
 	struct transport *transport; /* shared connections for tunnels; NULL: each has its own */
 };
 

@@ -45,6 +45,9 @@ static const struct option_row rows[] = {
 		    "PEM file with a client certificate"),
 	OPTION_TEXT(OPTION_GROUP_TLS, "client-key", "FILE", client_key,
 		    "PEM file with the client certificate's key"),
+	OPTION_TEXT(OPTION_GROUP_TLS, "proxy", "URL", proxy,
+		    "proxy to the gateway (http, https, socks5 or socks5h), or none; default: "
+		    "HTTPS_PROXY, ALL_PROXY and NO_PROXY"),
 	OPTION_TEXT(OPTION_GROUP_BROWSER, "browser-cmd", "PROGRAM", browser_cmd,
 		    "program to open the sign-in address with; the address is its only argument"),
 	OPTION_TEXT(OPTION_GROUP_SERVICE_ACCOUNT, "service-account", "TOKEN", service_account,

@@ -38,6 +38,7 @@ struct options {
 	const char *listen;
 	const char *pomerium_url;
 	const char *transport;
+	const char *proxy;
 	const char *arguments[OPTIONS_ARGUMENTS_MAX];
 	size_t argument_count;
 };

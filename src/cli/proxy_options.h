@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * proxy_options.h - which proxy a gateway is reached through: --proxy, else the environment
+ *
+ * For https gateways HTTPS_PROXY, for http ones HTTP_PROXY, else ALL_PROXY; in lower case first, as other programs do.
+ * NO_PROXY and gateways on this machine itself are exceptions from the environment's, not from --proxy; --proxy=none means
+ * no proxy at all.
+ *
+ * Ownership  proxy_options_done() releases and wipes.
+ */
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "cli/proxy_url.h"
+
+struct destination;
+struct options;
+struct tls_config;
+
+/* What the user has typed; each may be NULL. The second of two counts if the first is missing or empty. */
+struct proxy_environment {
+	const char *https[2];
+	const char *http[2];
+	const char *all[2];
+	const char *none[2];
+};
+
+struct proxy_options {
+	bool is_forced;             /* by the flag */
+	struct proxy_url for_https; /* without a host: direct */
+	struct proxy_url for_http;
+	char *no_proxy;
+	struct tls_config *tls; /* NULL: no proxy of these speaks TLS */
+};
+
+/* From the flags and the process's environment. Of a password among the arguments other users see only letters "x". */
+int proxy_options_load(const struct options *options, struct proxy_options *ret, struct err *e);
+void proxy_options_done(struct proxy_options *proxies);
+
+/* The part without TLS and without getenv(). flag may be NULL. */
+int proxy_options_read(const char *flag, const struct proxy_environment *environment,
+		       struct proxy_options *ret, struct err *e);
+
+/* NULL: directly. proxies may be NULL. */
+const struct proxy_url *proxy_options_choose(const struct proxy_options *proxies,
+					     const struct destination *destination);

@@ -26,7 +26,7 @@ LIBRARIES = [
     (re.compile(r"openssl/.*"), {"tls", "jose"}),
     (re.compile(r"sodium\.h|sodium/.*"), {"jose"}),
     (re.compile(r"cjose/.*"), {"jose"}),
-    (re.compile(r"jansson\.h"), {"jose", "identity", "session"}),
+    (re.compile(r"jansson\.h"), {"jose", "identity", "session", "cli"}),
     (re.compile(r"curl/.*"), {"http"}),
     (re.compile(r"sqlite3\.h|libpq-fe\.h"), {"session"}),
     (re.compile(r"libfyaml\.h"), {"config"}),

@@ -1,7 +1,8 @@
 /*
  * browser_login.c - listen, ask, show, wait
  *
- * Each step leaves exactly one operation pending: dial, then request, then callback (which listens from the start).
+ * Each step leaves exactly one operation pending: dial, then request, then callback (which listens from the start). Where no
+ * browser was started here, the terminal is read beside the callback.
  */
 
 #include "cli/browser_login.h"
@@ -17,6 +18,7 @@
 #include "cli/events.h"
 #include "cli/gateway.h"
 #include "cli/login_callback.h"
+#include "cli/pasted_login.h"
 #include "cli/version.h"
 #include "http/client.h"
 #include "io/loop.h"
@@ -30,6 +32,7 @@ struct browser_login {
 	struct gateway_dial *dial;
 	struct http_client *request;
 	struct browser *browser;
+	struct pasted_login *pasted;
 	void (*on_done)(void *arg, struct str token, const struct err *e);
 	void *arg;
 };
@@ -52,6 +55,7 @@ void browser_login_cancel(struct browser_login *login)
 	gateway_dial_cancel(TAKE(login->dial));
 	http_client_cancel(TAKE(login->request));
 	browser_stop(TAKE(login->browser));
+	pasted_login_cancel(TAKE(login->pasted));
 	login_callback_close(TAKE(login->callback));
 	loop_free_later(login->loop, login);
 }
@@ -77,12 +81,24 @@ static void on_token(void *arg, struct str token)
 	finish(arg, token, NULL);
 }
 
+/* The browser may be on a machine from which ours cannot be reached. */
+static void accept_pasted(struct browser_login *login)
+{
+	login->pasted = pasted_login_start(login->loop, login_callback_url(login->callback),
+					   on_token, login);
+	if (login->pasted)
+		fprintf(stderr,
+			"If the browser is on another machine, it cannot open the last address of "
+			"the login. Paste that address here:\n\n");
+}
+
 static void on_browser_problem(void *arg, const struct err *e)
 {
-	const struct browser_login *login = arg;
+	struct browser_login *login = arg;
 
 	events_warning(login->options.events,
 		       "the browser could not be opened, please visit the address yourself", e);
+	accept_pasted(login);
 }
 
 static void show_address(struct browser_login *login, struct str address)
@@ -98,6 +114,8 @@ static void show_address(struct browser_login *login, struct str address)
 	if (program)
 		login->browser = browser_start(login->loop, program, text, on_browser_problem,
 					       login);
+	else
+		accept_pasted(login);
 }
 
 static void on_answer(void *arg, const struct http_client_response *response, const struct err *e)

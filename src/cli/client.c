@@ -31,16 +31,6 @@ enum exit_status client_complain(enum exit_status status, const struct err *e)
 	return status;
 }
 
-static char *choose_browser(const struct options *options)
-{
-	const struct browser_choice choice = { .flag = options->browser_cmd,
-					       .environment = getenv("BROWSER"),
-					       .display = getenv("DISPLAY"),
-					       .wayland_display = getenv("WAYLAND_DISPLAY") };
-
-	return browser_choose(&choice);
-}
-
 int client_init(struct client *client, const struct options *options, struct err *e)
 {
 	*client = (struct client){ .service_account = BUF_INIT(TOKEN_MAX) };
@@ -48,7 +38,7 @@ int client_init(struct client *client, const struct options *options, struct err
 	if (service_account_read(options->service_account, options->service_account_file,
 				 &client->service_account, e) < 0)
 		return -1;
-	client->browser = choose_browser(options);
+	client->browser = browser_choose_here(options->browser_cmd, options->no_browser);
 	if (transport_mode_parse(options->transport, &client->transport_mode, e) < 0 ||
 	    tls_options_load(options, &client->tls, e) < 0 ||
 	    proxy_options_load(options, &client->proxies, e) < 0)
@@ -126,6 +116,7 @@ static struct account *open_account(struct client *client, const struct destinat
 						   client->transport_mode);
 	credentials_init(&account->credentials, client->cache_root,
 			 str_from(destination->gateway_name), destination->uses_tls);
+	account->credentials.events = &client->events;
 	login_init(&account->login, &login);
 	if (client->cache_root)
 		cache_dir_remember_url(client->cache_root, str_from(destination->gateway_url));

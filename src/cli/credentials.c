@@ -12,6 +12,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/cache_file.h"
+#include "cli/events.h"
 #include "jose/mac.h"
 
 #define BASE36_DIGITS_MAX 50 /* 256 bits */
@@ -76,6 +78,7 @@ void credentials_init(struct credentials *c, const char *cache_root, struct str 
 	struct buf key = BUF_INIT(1024);
 	struct buf directory = BUF_INIT(PATH_MAX);
 	struct buf path = BUF_INIT(PATH_MAX + CREDENTIALS_NAME_MAX);
+	struct buf lock_path = BUF_INIT(PATH_MAX + 2 * CREDENTIALS_NAME_MAX);
 	char name[CREDENTIALS_NAME_MAX];
 
 	*c = (struct credentials){ .in_memory = BUF_INIT(TOKEN_MAX) };
@@ -86,8 +89,10 @@ void credentials_init(struct credentials *c, const char *cache_root, struct str 
 	buf_done(&key);
 	buf_printf(&directory, "%s/jwts", cache_root);
 	buf_printf(&path, "%s/jwts/%s", cache_root, name);
+	buf_printf(&lock_path, "%.*s.lock", STR_FMT(buf_view(&path)));
 	c->directory = buf_take_string(&directory);
 	c->path = buf_take_string(&path);
+	c->lock_path = buf_take_string(&lock_path);
 }
 
 void credentials_done(struct credentials *c)
@@ -95,29 +100,55 @@ void credentials_done(struct credentials *c)
 	buf_done_secret(&c->in_memory);
 	mem_free(TAKE(c->directory));
 	mem_free(TAKE(c->path));
+	mem_free(TAKE(c->lock_path));
 }
 
-bool credentials_load(const struct credentials *c, struct buf *ret_token)
+static void warn(struct credentials *c, const struct err *e)
+{
+	if (c->events && !c->has_warned)
+		events_warning(c->events, "the stored login is not used", e);
+	c->has_warned = true;
+}
+
+/* Whatever is wrong with it: the gateway will ask for a login. */
+static int load_file(struct credentials *c, struct buf *ret_token, bool *ret_is_there,
+		     struct err *e)
 {
 	size_t before = ret_token->len;
-	struct err ignored;
+
+	if (cache_file_read(c->path, ret_token, ret_is_there, e) < 0)
+		return -1;
+	if (!*ret_is_there || token_is_valid(str_from_pos(buf_view(ret_token), before)))
+		return 0;
+	buf_truncate(ret_token, before);
+	return err_set(e, ERR_CONFIG, "%s is damaged: it does not hold a token", c->path);
+}
+
+bool credentials_load(struct credentials *c, struct buf *ret_token)
+{
+	bool is_there = false;
+	struct err e;
 
 	if (c->in_memory.len > 0)
 		return buf_append_str(ret_token, buf_view(&c->in_memory)) == 0;
-	/* A file that is missing, empty or damaged is no login: the gateway will ask for one. */
-	if (!c->path || file_read(c->path, ret_token, &ignored) < 0)
+	if (!c->path)
 		return false;
-	if (token_is_valid(str_from_pos(buf_view(ret_token), before)))
-		return true;
-	buf_truncate(ret_token, before);
+	if (load_file(c, ret_token, &is_there, &e) == 0)
+		return is_there;
+	warn(c, &e);
 	return false;
+}
+
+int credentials_prepare(const struct credentials *c, struct err *e)
+{
+	return cache_file_directory(c->directory, e);
 }
 
 static int store_file(const struct credentials *c, struct str token, struct err *e)
 {
 	if (!c->path)
 		return 0;
-	if (dir_create(c->directory, 0755, e) < 0)
+	if (credentials_prepare(c, e) < 0)
 		return -1;
 	return file_replace(c->path, token, 0600, e);
 }

@@ -49,7 +49,7 @@ static int teardown(void **state)
 }
 
 /* text NULL: there must be none. */
-static void check_loaded(const struct credentials *c, const char *text)
+static void check_loaded(struct credentials *c, const char *text)
 {
 	struct buf token = BUF_INIT(TOKEN_MAX);
 
@@ -105,7 +105,7 @@ static void test_store_and_load(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, 7);
 	assert_int_equal(stat(f->credentials.directory, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(st.st_mode & 07777, 0700);
 }
 
 static void test_forget_only_the_refused_one(void **state)

@@ -113,6 +113,14 @@ void events_warning(const struct events *events, const char *message, const stru
 	log_end(&line, message);
 }
 
+void events_notice(const struct events *events, const char *message)
+{
+	struct log_line line;
+
+	begin(events, &line, LOG_INFO);
+	log_end(&line, message);
+}
+
 static const char *signal_name(int number)
 {
 	if (number == SIGINT)

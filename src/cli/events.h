@@ -31,4 +31,5 @@ void events_disconnected(const struct events *events, const struct err *e);
 
 void events_failed(const struct events *events, const struct err *e);
 void events_warning(const struct events *events, const char *message, const struct err *e);
+void events_notice(const struct events *events, const char *message);
 void events_signal(const struct events *events, int number);

@@ -149,6 +149,10 @@ static void on_request(void *arg, const struct http_request *request)
 		answer_end(p);
 		return;
 	}
+	if (str_equal(request->path, STR("/.well-known/pomerium"))) {
+		respond(p, 404, STR("Not Found\n")); /* a login with a browser is all it has */
+		return;
+	}
 	assert(str_equal(request->path, STR("/.pomerium/api/v1/login")));
 	p->gateway->login_count++;
 	if (!p->gateway->brought_token) {

@@ -151,7 +151,7 @@ static void store(struct fixture *f, struct str token)
 	assert_int_equal(credentials_store(&f->credentials, token, &e), 0);
 }
 
-static bool has_token(const struct fixture *f)
+static bool has_token(struct fixture *f)
 {
 	struct buf token = BUF_INIT(TOKEN_MAX);
 	bool has = credentials_load(&f->credentials, &token);

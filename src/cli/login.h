@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * login.h - one login at a time, for everybody who needs one
+ * login.h - one login at a time, for everybody who needs one, in this process and in the user's others
  *
- * The first who waits starts it, the others join; the result goes to the credentials, where each finds it. A service
- * account takes the place of the browser.
+ * The first who waits starts it, the others join; the result goes to the credentials, where each finds it. If another process
+ * is at it, its login is waited for. With a browser here it is used, else that of another machine (device_login, or an
+ * address that is pasted). A service account takes the place of all that.
  *
  * Ownership  Embedded in its user; what the options name is borrowed. A waiter is embedded in its owner, who cancels it
  *            before it goes.
@@ -12,6 +13,9 @@
  * Errors     To every waiter, later.
  */
 
+#include <stdbool.h>
+
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/str.h"
@@ -19,6 +23,8 @@
 #include "io/loop.h"
 
 struct credentials;
+struct device_login;
+struct login_lock;
 
 struct login_options {
 	struct browser_login_options browser;
@@ -28,7 +34,11 @@ struct login_options {
 
 struct login {
 	struct login_options options;
-	struct browser_login *browser; /* while one is under way */
+	bool is_under_way;
+	struct login_lock *lock; /* from then on until it has ended; these one after the other: */
+	struct device_login *device;
+	struct browser_login *browser;
+	struct buf refused; /* the token that is not good */
 	struct list waiters;
 	struct later later; /* tells the waiters */
 	struct err failure; /* ERR_NONE: the credentials have a token */

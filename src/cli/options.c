@@ -50,6 +50,8 @@ static const struct option_row rows[] = {
 		    "HTTPS_PROXY, ALL_PROXY and NO_PROXY"),
 	OPTION_TEXT(OPTION_GROUP_BROWSER, "browser-cmd", "PROGRAM", browser_cmd,
 		    "program to open the sign-in address with; the address is its only argument"),
+	OPTION_FLAG(OPTION_GROUP_BROWSER, "no-browser", no_browser,
+		    "open no browser: show an address for one on any machine"),
 	OPTION_TEXT(OPTION_GROUP_SERVICE_ACCOUNT, "service-account", "TOKEN", service_account,
 		    "token of a service account, used instead of a login"),
 	OPTION_TEXT(OPTION_GROUP_SERVICE_ACCOUNT, "service-account-file", "FILE",

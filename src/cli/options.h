@@ -28,6 +28,7 @@ enum option_group {
 struct options {
 	bool wants_help; /* nothing else was checked then */
 	bool disable_tls_verification;
+	bool no_browser;
 	const char *alternate_ca_path;
 	const char *ca_cert;
 	const char *client_cert;

@@ -16,10 +16,10 @@ void platform_raise_descriptor_limit(void);
 void platform_keep_standard_descriptors(void);
 
 /*
- * Starts a program with one argument, without a shell, apart from the terminal's process group. Its standard input and
+ * Starts argv[0] with these arguments, up to NULL, without a shell, apart from the terminal's process group. Its standard input and
  * output are /dev/null, because ours may carry somebody's connection; standard error is shared.
  */
-int platform_spawn(const char *program, const char *argument, pid_t *ret_pid, struct err *e);
+int platform_spawn(const char *const *argv, pid_t *ret_pid, struct err *e);
 
 /* False while the program runs; afterwards true, once, with what waitpid() said. */
 bool platform_spawn_has_ended(pid_t pid, int *ret_status);

@@ -55,10 +55,10 @@ static void set_default_signals(posix_spawnattr_t *attributes)
 						     POSIX_SPAWN_SETPGROUP);
 }
 
-int platform_spawn(const char *program, const char *argument, pid_t *ret_pid, struct err *e)
+int platform_spawn(const char *const *argv, pid_t *ret_pid, struct err *e)
 {
 	/* posix_spawn does not write to the strings; its type is older than const */
-	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)argument, NULL };
+	char *const *strings = (char *const *)(uintptr_t)argv;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int errnum;
@@ -68,10 +68,10 @@ int platform_spawn(const char *program, const char *argument, pid_t *ret_pid, st
 	set_default_signals(&attributes);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	errnum = posix_spawnp(ret_pid, program, &actions, &attributes, argv, environ);
+	errnum = posix_spawnp(ret_pid, argv[0], &actions, &attributes, strings, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
-	return errnum ? err_errno(e, errnum, "cannot start %s", program) : 0;
+	return errnum ? err_errno(e, errnum, "cannot start %s", argv[0]) : 0;
 }
 
 bool platform_spawn_has_ended(pid_t pid, int *ret_status)

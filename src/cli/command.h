@@ -3,7 +3,7 @@
 /*
  * command.h - the commands of pomerium-cli as rows of a table
  *
- * A command is one file (cmd_*.c) with one function, and one row in main.c. The help is made from the rows.
+ * A command is one file (cmd_*.c) with one function, and one row in commands.c. The help is made from the rows.
  */
 
 #include <stddef.h>
@@ -28,6 +28,9 @@ struct program {
 	const struct command *commands;
 	size_t command_count;
 };
+
+/* commands.c */
+extern const struct program the_program;
 
 /* Finds the command, reads its flags, runs it. Complains on standard error. */
 enum exit_status program_run(const struct program *program, int argc, char *const *argv);

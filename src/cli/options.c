@@ -11,28 +11,43 @@
 #include "base/str.h"
 
 struct option_row {
-	enum option_group group;
+	unsigned groups; /* enum option_group, or-ed */
 	const char *name;
 	const char *value_name; /* NULL: yes or no */
 	size_t offset;
+	bool is_list; /* an array of OPTIONS_LIST_MAX values; may be repeated */
 	const char *help;
 };
 
 #define OPTION_TEXT(g, n, v, field, h)                                                             \
 	{                                                                                          \
-		.group = (g), .name = (n), .value_name = (v),                                      \
+		.groups = (g), .name = (n), .value_name = (v),                                      \
 		.offset = offsetof(struct options, field), .help = (h)                             \
 	}
 #define OPTION_FLAG(g, n, field, h) OPTION_TEXT(g, n, NULL, field, h)
+#define OPTION_LIST(g, n, v, field, h)                                                             \
+	{                                                                                          \
+		.groups = (g), .name = (n), .value_name = (v),                                     \
+		.offset = offsetof(struct options, field), .is_list = true, .help = (h)            \
+	}
+#define GROUPS_TO_GATEWAY (OPTION_GROUP_TUNNEL | OPTION_GROUP_SEVERAL | OPTION_GROUP_PROXY)
 
 static const struct option_row rows[] = {
 	OPTION_TEXT(OPTION_GROUP_TUNNEL, "listen", "ADDRESS", listen,
 		    "local address: host:port, :port for every interface, or - for standard input "
 		    "and output (default 127.0.0.1:0)"),
-	OPTION_TEXT(OPTION_GROUP_TUNNEL, "pomerium-url", "URL", pomerium_url,
+	OPTION_FLAG(OPTION_GROUP_SEVERAL, "all", all, "open every route that can be opened"),
+	OPTION_TEXT(OPTION_GROUP_PROXY, "listen", "ADDRESS", listen,
+		    "local address: host:port, or :port for every interface (default "
+		    "127.0.0.1:3128)"),
+	OPTION_LIST(OPTION_GROUP_PROXY, "proxy-domain", "DOMAIN", proxy_domains,
+		    "names that end like this go through the gateway, all others do not; may be "
+		    "repeated"),
+	OPTION_FLAG(OPTION_GROUP_JSON, "json", json, "print JSON"),
+	OPTION_TEXT(GROUPS_TO_GATEWAY, "pomerium-url", "URL", pomerium_url,
 		    "the gateway to connect to, if it is not named by the destination"),
 	OPTION_TEXT(
-		OPTION_GROUP_TUNNEL, "transport", "HOW", transport,
+		GROUPS_TO_GATEWAY, "transport", "HOW", transport,
 		"how tunnels are carried: h2 (all over one connection), h1 (each over its own), or "
 		"auto (default: what the gateway offers)"),
 	OPTION_FLAG(OPTION_GROUP_TLS, "disable-tls-verification", disable_tls_verification,
@@ -61,7 +76,7 @@ static const struct option_row rows[] = {
 static const struct option_row *find_row(unsigned groups, struct str name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if ((rows[i].group & groups) && str_equal(str_from(rows[i].name), name))
+		if ((rows[i].groups & groups) && str_equal(str_from(rows[i].name), name))
 			return &rows[i];
 	return NULL;
 }
@@ -79,6 +94,18 @@ static int set_flag(bool *flag, const struct option_row *row, const char *value,
 		return 0;
 	}
 	return err_set(e, ERR_CONFIG, "--%s is either true or false", row->name);
+}
+
+static int set_text(const char **place, const struct option_row *row, const char *value,
+		    struct err *e)
+{
+	size_t count = 0;
+
+	while (row->is_list && place[count])
+		if (++count == OPTIONS_LIST_MAX)
+			return err_set(e, ERR_CONFIG, "too many --%s", row->name);
+	place[count] = value;
+	return 0;
 }
 
 static int unknown_flag(unsigned groups, struct str name, bool has_one_dash, struct err *e)
@@ -118,8 +145,8 @@ static int take_flag(struct scan *scan, struct options *out, struct err *e)
 		return set_flag((bool *)((char *)out + row->offset), row, value, e);
 	if (!value && scan->next == scan->argc)
 		return err_set(e, ERR_CONFIG, "--%s needs a value", row->name);
-	*(const char **)((char *)out + row->offset) = value ? value : scan->argv[scan->next++];
-	return 0;
+	return set_text((const char **)((char *)out + row->offset), row,
+			value ? value : scan->argv[scan->next++], e);
 }
 
 static int take_argument(struct options *out, const char *text, struct err *e)
@@ -167,7 +194,7 @@ void options_print_help(unsigned groups, FILE *out)
 		const char *value = row->value_name ? row->value_name : "";
 		int width;
 
-		if (!(row->group & groups))
+		if (!(row->groups & groups))
 			continue;
 		width = fprintf(out, "  --%s%s%s", row->name, *value ? " " : "", value);
 		if (width >= HELP_COLUMN - 1)

@@ -4,7 +4,7 @@
  * options.h - the flags of the command line (protocol.md 8.2)
  *
  * One table says what there is; parsing and help are made from it. "--name value" and "--name=value", flags may follow
- * arguments, "--" ends them, the last of several wins.
+ * arguments, "--" ends them, the last of several wins unless the flag has a list.
  *
  * Ownership  Everything points into argv.
  * Errors     ERR_CONFIG with one sentence. A value is never part of it: it may be a secret.
@@ -16,18 +16,24 @@
 
 #include "base/err.h"
 
-#define OPTIONS_ARGUMENTS_MAX 8
+#define OPTIONS_ARGUMENTS_MAX 64
+#define OPTIONS_LIST_MAX      32 /* values of a flag that may be repeated */
 
 enum option_group {
 	OPTION_GROUP_TUNNEL = 1,
 	OPTION_GROUP_TLS = 2,
 	OPTION_GROUP_BROWSER = 4,
 	OPTION_GROUP_SERVICE_ACCOUNT = 8,
+	OPTION_GROUP_JSON = 16,
+	OPTION_GROUP_SEVERAL = 32, /* connect */
+	OPTION_GROUP_PROXY = 64,   /* proxy */
 };
 
 struct options {
 	bool wants_help; /* nothing else was checked then */
 	bool disable_tls_verification;
+	bool json;
+	bool all;
 	bool no_browser;
 	const char *alternate_ca_path;
 	const char *ca_cert;
@@ -38,6 +44,7 @@ struct options {
 	const char *service_account_file;
 	const char *listen;
 	const char *pomerium_url;
+	const char *proxy_domains[OPTIONS_LIST_MAX + 1]; /* NULL behind the last */
 	const char *transport;
 	const char *proxy;
 	const char *arguments[OPTIONS_ARGUMENTS_MAX];

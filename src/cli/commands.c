@@ -1,0 +1,54 @@
+/*
+ * The commands of the program, in the order of the help. The manual and the completion are made from the same rows.
+ */
+
+#include "cli/command.h"
+
+#include "base/compiler.h"
+#include "cli/options.h"
+
+static const struct command commands[] = {
+	{
+		.name = "tcp",
+		.usage = "DESTINATION",
+		.summary = "open a TCP tunnel",
+		.description =
+			"Listens on a local address and carries each connection through the gateway to the\n"
+			"destination. Signs in with a browser when the gateway asks for it.\n\n"
+			"DESTINATION is host:port as the route is called, tcp+https://host:port, or\n"
+			"tcp+https://gateway/host:port to name the gateway as well.",
+		.option_groups = OPTION_GROUP_TUNNEL | OPTION_GROUP_TLS | OPTION_GROUP_BROWSER |
+				 OPTION_GROUP_SERVICE_ACCOUNT,
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_tcp_run,
+	},
+	{
+		.name = "cache",
+		.usage = "clear|location",
+		.summary = "forget the stored logins, or show where they are",
+		.description =
+			"clear removes the stored logins from this machine; location prints the "
+			"directory they are in.",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_cache_run,
+	},
+	{
+		.name = "version",
+		.usage = "",
+		.summary = "show the version",
+		.description = "Prints the version of the program.",
+		.run = cmd_version_run,
+	},
+	{
+		.name = "help",
+		.usage = "[COMMAND]",
+		.summary = "show the help of a command",
+		.description = "Shows the help of the program or of a command.",
+		.arguments_max = 1,
+		.run = cmd_help_run,
+	},
+};
+
+const struct program the_program = { .commands = commands, .command_count = ARRAY_LEN(commands) };

@@ -16,6 +16,7 @@ struct gateway_request {
 	char *target;
 	struct buf authorization;
 	struct buf form;
+	size_t body_max;
 	struct gateway_dial *dial;
 	struct http_client *client;
 	gateway_request_done_fn *on_done;
@@ -71,7 +72,7 @@ static void on_dialed(void *arg, struct stream *stream, const struct err *e)
 		.header_count = 2,
 		.body = buf_view(&r->form),
 		.timeout_ms = GATEWAY_REQUEST_TIMEOUT_MS,
-		.body_max = GATEWAY_REQUEST_BODY_MAX,
+		.body_max = r->body_max ? r->body_max : GATEWAY_REQUEST_BODY_MAX,
 	};
 
 	r->dial = NULL;
@@ -100,6 +101,7 @@ struct gateway_request *gateway_request_start(const struct gateway *gateway,
 				       .target = str_copy(options->target),
 				       .authorization = BUF_INIT(TOKEN_MAX + sizeof(SCHEME)),
 				       .form = BUF_INIT(GATEWAY_REQUEST_BODY_MAX),
+				       .body_max = options->body_max,
 				       .on_done = on_done,
 				       .arg = arg };
 	if (!str_is_empty(options->token)) {

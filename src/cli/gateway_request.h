@@ -22,6 +22,7 @@ struct gateway_request_options {
 	struct str target;
 	struct str token; /* empty: without */
 	struct str form;  /* the body, as application/x-www-form-urlencoded */
+	size_t body_max;  /* of the answer; 0: GATEWAY_REQUEST_BODY_MAX */
 };
 
 typedef void gateway_request_done_fn(void *arg, const struct http_client_response *response,

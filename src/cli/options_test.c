@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/compiler.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/options.h"
 
@@ -129,7 +130,6 @@ static void test_bad(void **state)
 		{ { "--listen" }, ALL, "--listen needs a value" },
 		{ { "--listen", "x" }, OPTION_GROUP_TLS, "unknown flag --listen" },
 		{ { "--disable-tls-verification=maybe" }, ALL, "true or false" },
-		{ { "1", "2", "3", "4", "5", "6", "7", "8", "9" }, ALL, "too many arguments" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bads); i++) {
@@ -142,6 +142,48 @@ static void test_bad(void **state)
 	}
 }
 
+static int parse_many(unsigned groups, const char *word, size_t count, struct options *ret,
+		      struct err *e)
+{
+	char *words[OPTIONS_ARGUMENTS_MAX + 1];
+	_cleanup_(mem_freep) char *copy = mem_copy_string(word);
+
+	assert_true(count <= ARRAY_LEN(words));
+	for (size_t i = 0; i < count; i++)
+		words[i] = copy;
+	return options_parse(groups, (int)count, words, ret, e);
+}
+
+static void test_too_many(void **state)
+{
+	struct options o;
+	struct err e;
+
+	assert_int_equal(parse_many(ALL, "x", OPTIONS_ARGUMENTS_MAX, &o, &e), 0);
+	assert_int_equal(parse_many(ALL, "x", OPTIONS_ARGUMENTS_MAX + 1, &o, &e), -1);
+	assert_non_null(strstr(e.text, "too many arguments"));
+	assert_int_equal(
+		parse_many(OPTION_GROUP_PROXY, "--proxy-domain=x", OPTIONS_LIST_MAX, &o, &e), 0);
+	assert_null(o.proxy_domains[OPTIONS_LIST_MAX]);
+	assert_int_equal(
+		parse_many(OPTION_GROUP_PROXY, "--proxy-domain=x", OPTIONS_LIST_MAX + 1, &o, &e),
+		-1);
+	assert_non_null(strstr(e.text, "too many --proxy-domain"));
+}
+
+static void test_list(void **state)
+{
+	const char *words[WORDS_MAX] = { "--proxy-domain", "a.example",
+					 "--proxy-domain=b.example" };
+	struct options o;
+	struct err e;
+
+	assert_int_equal(parse(OPTION_GROUP_PROXY, words, &o, &e), 0);
+	assert_string_equal(o.proxy_domains[0], "a.example");
+	assert_string_equal(o.proxy_domains[1], "b.example");
+	assert_null(o.proxy_domains[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +192,8 @@ int main(void)
 		cmocka_unit_test(test_last_one_wins),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

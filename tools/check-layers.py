@@ -27,7 +27,7 @@ LIBRARIES = [
     (re.compile(r"sodium\.h|sodium/.*"), {"jose"}),
     (re.compile(r"cjose/.*"), {"jose"}),
     (re.compile(r"jansson\.h"), {"jose", "identity", "session", "cli"}),
-    (re.compile(r"curl/.*"), {"http"}),
+    (re.compile(r"curl/.*|nghttp2/.*"), {"http"}),
     (re.compile(r"sqlite3\.h|libpq-fe\.h"), {"session"}),
     (re.compile(r"libfyaml\.h"), {"config"}),
     (re.compile(r"glib\.h"), {"policy"}),

@@ -10,6 +10,9 @@ FUNCTION_LINES = 80
 PARAMETERS = 6
 STRUCT_FIELDS = 25
 
+# Callbacks whose parameters a library dictates.
+DICTATED = {"src/http/h2_stream.c": "provide"}
+
 STRUCT = re.compile(r"^(?:static\s+|const\s+)*struct\s+(\w+)[^;{}()=]*\{$", re.MULTILINE)
 
 
@@ -68,7 +71,7 @@ def check_c(name, text):
         where = f"{name}:{start}: {name_of(header)}()"
         if end - start - 1 > FUNCTION_LINES:
             yield f"{where} has {end - start - 1} lines, more than {FUNCTION_LINES}"
-        if parameters_of(header) > PARAMETERS:
+        if parameters_of(header) > PARAMETERS and DICTATED.get(name) != name_of(header):
             yield f"{where} has {parameters_of(header)} parameters, more than {PARAMETERS}"
     if name.endswith(".h"):
         for line, function, count in declared_parameters(blanked):

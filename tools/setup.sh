@@ -10,11 +10,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages_build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libc-ares-dev libjansson-dev
-  libcjose-dev libfyaml-dev libsodium-dev libcrypt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev libpcre2-dev libglib2.0-dev
+  libcjose-dev libfyaml-dev libsodium-dev libcrypt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev libpcre2-dev libglib2.0-dev libnghttp2-dev
   tzdata libcmocka-dev python3"
 packages_demo="redis-server redis-tools python3"
 packages_test="redis-server redis-tools openssh-server openssh-client postgresql postgresql-client chromium
-  chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy haproxy nginx-light libnginx-mod-stream"
+  chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy haproxy nginx-light libnginx-mod-stream nghttp2-client"
 packages_fuzz="clang libclang-rt-14-dev"
 packages_format="clang-format"
 packages_bench="haproxy nginx-light libnginx-mod-stream python3 openssl"

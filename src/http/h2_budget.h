@@ -15,7 +15,7 @@ enum h2_budget {
 	H2_BUDGET_PINGS,   /* PING, SETTINGS: both want an answer */
 	H2_BUDGET_EMPTY,   /* DATA with nothing in it */
 	H2_BUDGET_WINDOWS, /* WINDOW_UPDATE beyond two for each frame of data that was sent */
-	H2_BUDGET_CONTROL, /* PRIORITY, frames of unknown kinds, resets of open tunnels */
+	H2_BUDGET_CONTROL, /* PRIORITY, resets of open tunnels */
 	H2_BUDGET_COUNT,
 };
 

@@ -71,26 +71,31 @@ static struct h2_head *head_wanted(nghttp2_session *ng, const nghttp2_frame *fra
 	return st && st->message && !st->message->has_head ? &st->message->head : NULL;
 }
 
-static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
-		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-		     void *user_data)
+static struct str view_of(nghttp2_rcbuf *buf)
+{
+	nghttp2_vec v = nghttp2_rcbuf_get_buf(buf);
+
+	return str_of(v.base, v.len);
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+		     nghttp2_rcbuf *value, uint8_t flags, void *user_data)
 {
 	struct h2_session *s = user_data;
 	struct h2_head *head = head_wanted(ng, frame);
 
 	/* Compressed it can be a thousandth of that. */
-	s->block_seen += name_len + value_len + 32;
+	s->block_seen += view_of(name).len + view_of(value).len + 32;
 	if (s->block_seen > H2_BLOCK_MAX)
 		return refuse_to_go_on(s, "bytes in one header block", H2_BLOCK_MAX);
 	if (head)
-		h2_head_add(head, str_of(name, name_len), str_of(value, value_len));
+		h2_head_add(head, view_of(name), view_of(value));
 	return 0;
 }
 
 /* RFC 9113 section 8.2.1. Left out it could mean something else. */
-static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
-			     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-			     void *user_data)
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+			     nghttp2_rcbuf *value, uint8_t flags, void *user_data)
 {
 	struct h2_head *head = head_wanted(ng, frame);
 
@@ -217,8 +222,8 @@ static nghttp2_session_callbacks *new_callbacks(void)
 		return NULL;
 	nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback(c, on_header);
-	nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);
+	nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback2(c, on_invalid_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);

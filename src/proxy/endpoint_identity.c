@@ -52,6 +52,9 @@ static enum step answer(struct exchange *x, struct buf *text, struct str content
 	reply_header(&reply, STR("content-type"), content_type);
 	reply_header(&reply, STR("cache-control"), STR("no-store"));
 	reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
+	if (x->session->expires_unix) /* for a person who wants to know: pomerium-cli whoami */
+		reply_header(&reply, STR("x-pomerium-session-expires"),
+			     arena_printf(&x->arena, "%lld", (long long)x->session->expires_unix));
 	return reply_send(x, &reply);
 }
 

@@ -17,6 +17,8 @@ static const struct endpoint endpoint_rows[] = {
 	{ "/.pomerium/api/v1/device_authorization", "POST", PLACE_ANYWHERE, ACCESS_OPEN,
 	  endpoint_device_authorization },
 	{ "/.pomerium/api/v1/token", "POST", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_device_token },
+	{ "/.pomerium/api/v1/sign_out", "POST", PLACE_ANYWHERE, ACCESS_OPEN,
+	  endpoint_sign_out_api },
 	{ TUNNEL_END_PATH, "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_tunnel_end },
 	{ "/.pomerium/callback/", "GET", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_callback },
 	{ "/.pomerium/", "GET HEAD", PLACE_ANYWHERE, ACCESS_OPEN, endpoint_user_page },

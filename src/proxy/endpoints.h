@@ -40,6 +40,7 @@ enum step endpoint_sign_in(struct exchange *x);
 enum step endpoint_local_sign_in(struct exchange *x);
 enum step endpoint_oidc_callback(struct exchange *x);
 enum step endpoint_sign_out(struct exchange *x);
+enum step endpoint_sign_out_api(struct exchange *x);
 enum step endpoint_signed_out(struct exchange *x);
 enum step endpoint_user_page(struct exchange *x);
 enum step endpoint_authenticate_root(struct exchange *x);

@@ -7,6 +7,8 @@
  * A signature alone would prove nothing, for anybody may ask for this page.
  */
 
+#include "proxy/sign_out.h"
+
 #include <stdio.h>
 
 #include "base/url.h"
@@ -121,6 +123,7 @@ struct ending {
 	struct query ids;
 	size_t next;
 	struct str location;
+	sign_out_answer_fn *answer;
 };
 
 static enum step end_next(struct exchange *x, struct ending *ending);
@@ -173,7 +176,7 @@ static enum step end_next(struct exchange *x, struct ending *ending)
 	struct str id;
 
 	if (ending->next == ending->ids.count)
-		return answer_signed_out(x, ending->location);
+		return ending->answer(x, ending->location);
 	id = ending->ids.items[ending->next++].value; /* one of ours: fits */
 	s = store_ask_new(on_removed);
 	s->call.verb = STORE_REMOVE;
@@ -183,12 +186,22 @@ static enum step end_next(struct exchange *x, struct ending *ending)
 	return store_ask_start(s, x);
 }
 
-static enum step end_sessions(struct exchange *x, const struct query *ids)
+static enum step end_sessions(struct exchange *x, const struct query *ids,
+			      sign_out_answer_fn *answer)
 {
 	struct ending *ending = arena_alloc(&x->arena, sizeof(*ending));
 
 	ending->ids = *ids;
+	ending->answer = answer;
 	return end_next(x, ending);
+}
+
+enum step sign_out_session(struct exchange *x, struct str id, sign_out_answer_fn *answer)
+{
+	struct query ids = { 0 };
+
+	add_id(&ids, id);
+	return end_sessions(x, &ids, answer);
 }
 
 enum step endpoint_sign_out(struct exchange *x)
@@ -208,7 +221,8 @@ enum step endpoint_sign_out(struct exchange *x)
 		       has_all(&ids, &here);
 	add_ids_of_query(&here, &ids);
 	/* Who has nothing to lose need not be asked. */
-	return is_confirmed || ids.count == 0 ? end_sessions(x, &ids) : ask_to_confirm(x, &ids);
+	return is_confirmed || ids.count == 0 ? end_sessions(x, &ids, answer_signed_out)
+					      : ask_to_confirm(x, &ids);
 }
 
 enum step endpoint_signed_out(struct exchange *x)

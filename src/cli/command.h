@@ -41,7 +41,9 @@ const struct command *program_find(const struct program *program, const char *na
 /* One sentence for what the user typed wrong, and where to look. Returns EXIT_STATUS_USAGE. */
 enum exit_status program_complain(const struct command *command, const char *sentence);
 
+enum exit_status cmd_auth_run(const struct program *program, const struct options *options);
 enum exit_status cmd_cache_run(const struct program *program, const struct options *options);
 enum exit_status cmd_help_run(const struct program *program, const struct options *options);
+enum exit_status cmd_routes_run(const struct program *program, const struct options *options);
 enum exit_status cmd_tcp_run(const struct program *program, const struct options *options);
 enum exit_status cmd_version_run(const struct program *program, const struct options *options);

@@ -7,6 +7,9 @@
 #include "base/compiler.h"
 #include "cli/options.h"
 
+/* For whatever talks to a gateway as the user. */
+#define GROUPS_OF_USER (OPTION_GROUP_TLS | OPTION_GROUP_BROWSER | OPTION_GROUP_SERVICE_ACCOUNT)
+
 static const struct command commands[] = {
 	{
 		.name = "tcp",
@@ -22,6 +25,30 @@ static const struct command commands[] = {
 		.arguments_min = 1,
 		.arguments_max = 1,
 		.run = cmd_tcp_run,
+	},
+	{
+		.name = "routes",
+		.usage = "list [SERVER-URL]",
+		.summary = "list what the gateway lets you use",
+		.description =
+			"Prints the routes that are open to you at the gateway SERVER-URL (https://host[:port]);\n"
+			"without one, at the gateway that was used last.",
+		.option_groups = OPTION_GROUP_JSON | GROUPS_OF_USER,
+		.arguments_min = 1,
+		.arguments_max = 2,
+		.run = cmd_routes_run,
+	},
+	{
+		.name = "auth",
+		.usage = "SERVER-URL",
+		.summary = "print a token for the gateway",
+		.description =
+			"Signs in at the gateway SERVER-URL (https://host[:port]) unless you are already, and prints\n"
+			"the token on standard output. It is a secret: whoever has it is you.",
+		.option_groups = GROUPS_OF_USER,
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_auth_run,
 	},
 	{
 		.name = "cache",

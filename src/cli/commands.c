@@ -27,6 +27,42 @@ static const struct command commands[] = {
 		.run = cmd_tcp_run,
 	},
 	{
+		.name = "login",
+		.usage = "[GATEWAY-OR-DESTINATION]",
+		.summary = "log in",
+		.description =
+			"Logs in at a gateway, unless that was done already, and says as whom. Whatever is\n"
+			"opened through that gateway afterwards uses the login.\n\n"
+			"Without an argument it is the gateway that was used last.",
+		.option_groups = OPTION_GROUP_GATEWAY | OPTION_GROUP_TLS | OPTION_GROUP_BROWSER |
+				 OPTION_GROUP_SERVICE_ACCOUNT,
+		.arguments_max = 1,
+		.run = cmd_login_run,
+	},
+	{
+		.name = "logout",
+		.usage = "[GATEWAY-OR-DESTINATION]",
+		.summary = "log out",
+		.description =
+			"Ends the session at the gateway, with everything that is open in it, and forgets the\n"
+			"login on this machine.",
+		.option_groups = OPTION_GROUP_GATEWAY | OPTION_GROUP_TLS,
+		.arguments_max = 1,
+		.run = cmd_logout_run,
+	},
+	{
+		.name = "whoami",
+		.usage = "[GATEWAY-OR-DESTINATION]",
+		.summary = "show who is logged in",
+		.description =
+			"Asks the gateway who the stored login belongs to: e-mail address, id, groups, and when\n"
+			"it ends. Who is not logged in is not asked to; the exit status is 3 then.",
+		.option_groups = OPTION_GROUP_GATEWAY | OPTION_GROUP_TLS |
+				 OPTION_GROUP_SERVICE_ACCOUNT | OPTION_GROUP_JSON,
+		.arguments_max = 1,
+		.run = cmd_whoami_run,
+	},
+	{
 		.name = "routes",
 		.usage = "list [SERVER-URL]",
 		.summary = "list what the gateway lets you use",
@@ -49,6 +85,20 @@ static const struct command commands[] = {
 		.arguments_min = 1,
 		.arguments_max = 1,
 		.run = cmd_auth_run,
+	},
+	{
+		.name = "check",
+		.usage = "DESTINATION",
+		.summary = "find out where the way to a destination ends",
+		.description =
+			"Goes the way of a tunnel step by step (proxy, name, address, TLS, gateway, route, login,\n"
+			"policy, upstream) and says how far one gets. Never starts a login; a tunnel that opens\n"
+			"is closed at once. The exit status is that of a tunnel that fails there.",
+		.option_groups = OPTION_GROUP_GATEWAY | OPTION_GROUP_TLS |
+				 OPTION_GROUP_SERVICE_ACCOUNT | OPTION_GROUP_JSON,
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_check_run,
 	},
 	{
 		.name = "cache",

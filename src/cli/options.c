@@ -21,7 +21,7 @@ struct option_row {
 
 #define OPTION_TEXT(g, n, v, field, h)                                                             \
 	{                                                                                          \
-		.groups = (g), .name = (n), .value_name = (v),                                      \
+		.groups = (g), .name = (n), .value_name = (v),                                     \
 		.offset = offsetof(struct options, field), .help = (h)                             \
 	}
 #define OPTION_FLAG(g, n, field, h) OPTION_TEXT(g, n, NULL, field, h)
@@ -44,7 +44,7 @@ static const struct option_row rows[] = {
 		    "names that end like this go through the gateway, all others do not; may be "
 		    "repeated"),
 	OPTION_FLAG(OPTION_GROUP_JSON, "json", json, "print JSON"),
-	OPTION_TEXT(GROUPS_TO_GATEWAY, "pomerium-url", "URL", pomerium_url,
+	OPTION_TEXT(GROUPS_TO_GATEWAY | OPTION_GROUP_GATEWAY, "pomerium-url", "URL", pomerium_url,
 		    "the gateway to connect to, if it is not named by the destination"),
 	OPTION_TEXT(
 		GROUPS_TO_GATEWAY, "transport", "HOW", transport,

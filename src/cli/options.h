@@ -25,8 +25,9 @@ enum option_group {
 	OPTION_GROUP_BROWSER = 4,
 	OPTION_GROUP_SERVICE_ACCOUNT = 8,
 	OPTION_GROUP_JSON = 16,
-	OPTION_GROUP_SEVERAL = 32, /* connect */
-	OPTION_GROUP_PROXY = 64,   /* proxy */
+	OPTION_GROUP_SEVERAL = 32,  /* connect */
+	OPTION_GROUP_PROXY = 64,    /* proxy */
+	OPTION_GROUP_GATEWAY = 128, /* login, logout, whoami */
 };
 
 struct options {

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lib.database import Database
 from lib.gateway import run_gateway, tcp_route, write_config
 from lib.login import obtain_token
 from lib.operator import ask, reload
@@ -42,8 +43,11 @@ def is_cut(flow):
 
 
 class Scene:
-    def __init__(self, gateway, traffic):
+    """operated: the gateway whose operator acts, if that is another one."""
+
+    def __init__(self, gateway, traffic, operated=None):
         self.gateway = gateway
+        self.operated = operated or gateway
         self.traffic = traffic
         self.config = json.loads(gateway.config_path.read_text())
         self.alive = {}
@@ -59,7 +63,7 @@ class Scene:
         assert code == 200, answer
 
     def operate(self, *words):
-        done = run_gateway(*words, "--json", env=environment(STATE_DIRECTORY=self.gateway.state))
+        done = run_gateway(*words, "--json", env=environment(STATE_DIRECTORY=self.operated.state))
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -140,3 +144,38 @@ def test_a_thousand_tunnels(make_gateway, traffic):
     scene.expect("short-lived", "session-expired", expires - time.monotonic() + TICK + WITHIN + MARGIN)
     assert list(scene.alive) == [owners[6]]
     traffic.check(scene.alive[owners[6]])
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "postgres")
+    yield database
+    database.stop()
+
+
+@pytest.mark.timeout(240)
+def test_a_thousand_tunnels_of_another_gateway(make_gateway, traffic, database):
+    """What their owners lose is taken from them at a gateway that has none of these tunnels."""
+    where = database.create()
+    owners = [user.email for user in USERS[:2]]
+    route = tcp_route("redis", traffic.port, allow_any_authenticated_user=True)
+    gateway, elsewhere = (
+        make_gateway(route, users=USERS, databroker_storage_type="postgres", databroker_storage_connection_string=where)
+        for _ in range(2))
+    scene = Scene(gateway, traffic, operated=elsewhere)
+    tokens = {email: obtain_token(gateway, "redis", user) for email, user in zip(owners, USERS)}
+    bots = {name: scene.operate("service-account", "create", "--user", name) for name in ("bot", "other-bot")}
+    for owner, token in [*tokens.items(), *((name, bot["token"]) for name, bot in bots.items())]:
+        scene.open(owner, token)
+    scene.alive["stays"] = traffic.open(gateway, obtain_token(gateway, "redis", USERS[2]), 6 * EACH)
+    traffic.check()
+
+    ask(elsewhere, "DELETE", f"/sessions/{token_claims(tokens[owners[0]])['jti']}")
+    scene.expect(owners[0], "session-revoked")
+    assert scene.operate("sessions", "revoke", "--user", owners[1])["revoked"] == 1
+    scene.expect(owners[1], "session-revoked")
+    for name in bots:
+        scene.operate("service-account", "revoke", bots[name]["id"])
+        scene.expect(name, "session-revoked")
+    assert list(scene.alive) == ["stays"]
+    traffic.check(scene.alive["stays"])

@@ -87,8 +87,12 @@ static void handle_unauthenticated(struct api_call *call, int status)
 
 	credentials_forget(&call->account->credentials, buf_view(&call->token));
 	if (call->has_logged_in) {
-		err_set(&e, ERR_PROTOCOL, "not logged in: %s does not accept the login (status %d)",
-			call->account->gateway.destination->gateway_name, status);
+		err_set(&e, ERR_PROTOCOL, "not logged in: %s does not accept the %s (status %d)",
+			call->account->gateway.destination->gateway_name,
+			str_is_empty(call->account->login.options.service_account)
+				? "login"
+				: "service account",
+			status);
 		fail(call, EXIT_STATUS_NOT_LOGGED_IN, &e);
 		return;
 	}

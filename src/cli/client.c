@@ -15,6 +15,7 @@
 #include "base/url.h"
 #include "cli/browser.h"
 #include "cli/cache_dir.h"
+#include "cli/cache_file.h"
 #include "cli/options.h"
 #include "cli/platform.h"
 #include "cli/service_account.h"
@@ -118,7 +119,7 @@ static struct account *open_account(struct client *client, const struct destinat
 			 str_from(destination->gateway_name), destination->uses_tls);
 	account->credentials.events = &client->events;
 	login_init(&account->login, &login);
-	if (client->cache_root)
+	if (client->cache_root && cache_file_directory(client->cache_root, &ignored) == 0)
 		cache_dir_remember_url(client->cache_root, str_from(destination->gateway_url));
 	list_append(&client->accounts, &account->node);
 	return account;

@@ -154,7 +154,7 @@ int h2_head_response(struct h2_head *h, int *ret_status, struct http_headers *re
 {
 	struct h1_response_head head;
 
-	if (h->is_too_large || h->is_bad)
+	if (h->is_too_large || h->is_bad || h->status.len != 3)
 		return err_set(e, ERR_PROTOCOL, "the head of the answer cannot be used");
 	(void)buf_append_str(&h->text, STR("HTTP/1.1 ")); /* looked at once, at the end */
 	(void)buf_append_str(&h->text, buf_view(&h->status));

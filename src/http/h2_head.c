@@ -3,6 +3,8 @@
 #include "http/h1_parse.h"
 #include "http/http_chars.h"
 
+#define TCP_PATH "/.well-known/masque/tcp/"
+
 void h2_head_init(struct h2_head *h)
 {
 	*h = (struct h2_head){
@@ -11,6 +13,7 @@ void h2_head_init(struct h2_head *h)
 		.path = BUF_INIT(HTTP_HEAD_MAX),
 		.protocol = BUF_INIT(H2_PSEUDO_MAX),
 		.status = BUF_INIT(H2_PSEUDO_MAX),
+		.target = BUF_INIT(HTTP_HEAD_MAX),
 		.fields = BUF_INIT(HTTP_HEAD_MAX),
 		.cookie = BUF_INIT(HTTP_HEAD_MAX),
 		.text = BUF_INIT(2 * HTTP_HEAD_MAX),
@@ -24,6 +27,7 @@ void h2_head_done(struct h2_head *h)
 	buf_done_secret(&h->path);
 	buf_done(&h->protocol);
 	buf_done(&h->status);
+	buf_done_secret(&h->target);
 	buf_done_secret(&h->fields);
 	buf_done_secret(&h->cookie);
 	buf_done_secret(&h->text);
@@ -121,10 +125,40 @@ static void append_fields(struct h2_head *h)
 	(void)buf_append_str(&h->text, STR("\r\n"));
 }
 
-static struct str target_of(const struct h2_head *h)
+/*
+ * Extended CONNECT (RFC 8441) for TCP: the destination is in the path, as RFC 9298 does it for UDP, or, where there is
+ * no such path, the authority, as without an extension. Nothing but the destination's own characters can pass the parser.
+ */
+static int append_extended_target(struct h2_head *h)
 {
-	return str_equal(buf_view(&h->method), STR("CONNECT")) ? buf_view(&h->authority)
-							       : buf_view(&h->path);
+	struct str rest = buf_view(&h->path);
+	struct str host;
+	struct str port;
+
+	if (!str_equal(buf_view(&h->protocol), STR("connect-tcp")))
+		return -1;
+	if (!str_starts_with(rest, STR(TCP_PATH)))
+		return buf_append_str(&h->target, buf_view(&h->authority));
+	rest = str_from_pos(rest, sizeof(TCP_PATH) - 1);
+	if (!str_cut(&rest, '/', &host) || !str_cut(&rest, '/', &port) || !str_is_empty(rest))
+		return -1;
+	(void)buf_append_str(&h->target, host);
+	(void)buf_append_char(&h->target, ':');
+	return buf_append_str(&h->target, port);
+}
+
+static int append_target(struct h2_head *h)
+{
+	if (!str_equal(buf_view(&h->method), STR("CONNECT")))
+		return buf_append_str(&h->target, buf_view(&h->path));
+	if (h->protocol.len == 0)
+		return buf_append_str(&h->target, buf_view(&h->authority));
+	return append_extended_target(h);
+}
+
+static struct str host_of(const struct h2_head *h)
+{
+	return h->protocol.len > 0 ? buf_view(&h->target) : buf_view(&h->authority);
 }
 
 int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
@@ -138,11 +172,15 @@ int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
 		(void)err_set(e, ERR_PROTOCOL, "a header field that cannot be");
 		return 400;
 	}
+	if (append_target(h) < 0) {
+		(void)err_set(e, ERR_PROTOCOL, "an extended CONNECT that is none for TCP");
+		return 501;
+	}
 	(void)buf_append_str(&h->text, buf_view(&h->method)); /* looked at once, at the end */
 	(void)buf_append_str(&h->text, STR(" "));
-	(void)buf_append_str(&h->text, target_of(h));
+	(void)buf_append_str(&h->text, buf_view(&h->target));
 	(void)buf_append_str(&h->text, STR(" HTTP/1.1\r\nhost: "));
-	(void)buf_append_str(&h->text, buf_view(&h->authority));
+	(void)buf_append_str(&h->text, host_of(h));
 	(void)buf_append_str(&h->text, STR("\r\n"));
 	append_fields(h);
 	if (h->text.is_overflown)

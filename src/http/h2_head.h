@@ -22,6 +22,7 @@ struct h2_head {
 	struct buf path;
 	struct buf protocol; /* RFC 8441 */
 	struct buf status;
+	struct buf target;
 	struct buf fields; /* as lines */
 	struct buf cookie;
 	struct buf text; /* the whole head; views point into it */

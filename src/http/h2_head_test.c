@@ -48,6 +48,11 @@ static void expect_str(struct str s, const char *expected)
 	{                                                                                          \
 		":authority", "a.example"                                                          \
 	}
+#define EXTENDED(protocol)                                                                         \
+	{ ":method", "CONNECT" }, { ":scheme", "https" }, { ":authority", "lb.example:443" },      \
+	{                                                                                          \
+		":protocol", (protocol)                                                            \
+	}
 #define CONNECT(to)                                                                                \
 	{ ":method", "CONNECT" },                                                                  \
 	{                                                                                          \
@@ -72,6 +77,30 @@ static const struct request_case request_cases[] = {
 	  "/",
 	  "",
 	  NULL },
+	{ { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp/db.example/5432/" } },
+	  0,
+	  "db.example:5432",
+	  "db.example:5432",
+	  "",
+	  "",
+	  NULL },
+	{ { EXTENDED("connect-tcp"), { ":path", "/" } },
+	  0,
+	  "lb.example:443",
+	  "lb.example:443",
+	  "",
+	  "",
+	  NULL },
+	{ .fields = { EXTENDED("websocket"), { ":path", "/" } }, .status = 501 },
+	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp/db.example" } },
+	  .status = 501 },
+	{ .fields = { EXTENDED("connect-tcp"),
+		      { ":path", "/.well-known/masque/tcp/db.example/5432/x" } },
+	  .status = 501 },
+	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp//5432/" } },
+	  .status = 400 },
+	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp/a b/5432/" } },
+	  .status = 400 },
 	{ .fields = { GET, AUTHORITY, { ":path", "/" }, { "host", "b.example" } }, .status = 400 },
 	{ .fields = { GET, AUTHORITY, { ":path", "/" }, { "x_y", "1" } }, .status = 400 },
 	{ .fields = { GET, AUTHORITY, { ":path", "/ HTTP/1.1" } }, .status = 400 },

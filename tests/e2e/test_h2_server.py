@@ -7,6 +7,7 @@ import threading
 
 import h2.errors
 import h2.events
+import h2.settings
 import pytest
 
 from lib.gateway import host, tcp_route
@@ -94,6 +95,24 @@ def test_bad_names_and_hosts(gateway):
         assert peer.ask("/ping", headers=[("x_y", "1")])[":status"] == "400"
         assert peer.ask("/ping", headers=[("host", "elsewhere.example")])[":status"] == "400"
         assert peer.ask("/ping", headers=[("cookie", "a=b"), ("cookie", "c=d")])[":status"] == "200"
+
+
+@pytest.mark.parametrize("path, authority", [
+    (f"/.well-known/masque/tcp/{host('open')}/6379/", "lb.example"),
+    ("/", f"{host('open')}:6379"),
+])
+def test_extended_connect(gateway, path, authority):
+    with Http2(gateway) as peer:
+        settings = peer.wait(h2.events.RemoteSettingsChanged)
+        assert settings.changed_settings[h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL].new_value == 1
+        stream = peer.request([(":method", "CONNECT"), (":protocol", "connect-tcp"), (":scheme", "https"),
+                               (":authority", authority), (":path", path)], end=False)
+        assert peer.answer(stream)[":status"] == "200"
+        peer.send(stream, b"PING\r\n")
+        assert peer.read(stream, 7) == b"+PONG\r\n"
+        other = peer.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+                              (":authority", authority), (":path", path)], end=False)
+        assert peer.answer(other)[":status"] == "501"
 
 
 def test_the_log_says_the_same(gateway):

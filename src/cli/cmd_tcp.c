@@ -9,20 +9,19 @@
 
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "cli/client.h"
+#include "cli/local_listener.h"
 #include "cli/options.h"
-#include "io/listener.h"
 #include "io/stream_stdio.h"
 
 struct tcp {
 	struct client client;
 	struct destination destination;
-	struct addr listen_address;
+	struct local_address listen_address;
 	bool uses_stdio;
 	struct gateway gateway;
 	struct local_tunnel_context context;
-	struct listener *listener;
+	struct local_listener *listener;
 	struct list tunnels;
 };
 
@@ -30,10 +29,10 @@ struct tcp {
 
 static int read_listen(struct tcp *tcp, const char *text, struct err *e)
 {
-	struct str address = text ? str_from(text) : STR("127.0.0.1:0");
+	const char *address = text ? text : "127.0.0.1:0";
 
-	tcp->uses_stdio = str_equal(address, STR("-"));
-	if (tcp->uses_stdio || addr_parse_listen(address, &tcp->listen_address, e) == 0)
+	tcp->uses_stdio = str_equal(str_from(address), STR("-"));
+	if (tcp->uses_stdio || local_address_parse(address, &tcp->listen_address, e) == 0)
 		return 0;
 	return err_wrap(e, "--listen");
 }
@@ -71,26 +70,16 @@ static void serve(struct tcp *tcp, struct stream *local)
 	list_append(&tcp->tunnels, local_tunnel_node(t));
 }
 
-static void on_accept(void *arg, struct stream *stream, const struct addr *peer)
+static void on_accept(void *arg, struct stream *stream)
 {
 	serve(arg, stream);
-}
-
-static void on_accept_problem(void *arg, const struct err *e, unsigned shed_count)
-{
-	const struct tcp *tcp = arg;
-
-	events_warning(&tcp->client.events, "cannot accept connections", e);
 }
 
 /* ---- opening and closing ---- */
 
 static int open_local(struct tcp *tcp, struct err *e)
 {
-	static const struct listener_events events = { .on_accept = on_accept,
-						       .on_problem = on_accept_problem };
-	char address[ADDR_TEXT_MAX];
-	struct addr bound;
+	char address[LOCAL_LISTENER_TEXT_MAX];
 	struct stream *stdio;
 
 	if (tcp->uses_stdio) {
@@ -100,20 +89,18 @@ static int open_local(struct tcp *tcp, struct err *e)
 		serve(tcp, stdio);
 		return 0;
 	}
-	tcp->listener = listener_open(tcp->client.loop, &tcp->listen_address, false, &events, tcp,
-				      e);
+	tcp->listener = local_listener_open(tcp->client.loop, &tcp->listen_address,
+					    &tcp->client.events, on_accept, tcp, e);
 	if (!tcp->listener)
 		return -1;
-	listener_address(tcp->listener, &bound);
-	addr_format(&bound, address);
+	local_listener_format(tcp->listener, address);
 	events_listening(&tcp->client.events, address);
 	return 0;
 }
 
 static void close_local(struct tcp *tcp)
 {
-	if (tcp->listener)
-		listener_close(TAKE(tcp->listener));
+	local_listener_close(TAKE(tcp->listener));
 	LIST_FOREACH (&tcp->tunnels, node) {
 		list_remove(node);
 		local_tunnel_close(local_tunnel_from_node(node));

@@ -47,6 +47,22 @@ static bool is_own_path(const struct login_callback *c, struct str path)
 	return path.len == c->path.len && mem_equal_secret(path.at, c->path.at, path.len);
 }
 
+/*
+ * A browser that follows a redirect names no origin, or "null"; a page that asks behind the person's back has one, and says
+ * that it does not go there.
+ */
+static bool is_foreign(const struct login_callback *c, const struct http_request *request)
+{
+	struct str own = str_first(buf_view(&c->url), strlen("http://") + c->host.len);
+	struct str value;
+
+	if (http_headers_get(&request->headers, STR("origin"), &value) && !str_equal(value, own) &&
+	    !str_equal(value, STR("null")))
+		return true;
+	return http_headers_get(&request->headers, STR("sec-fetch-mode"), &value) &&
+	       !str_equal(value, STR("navigate"));
+}
+
 /* The token a request brings; false if the request is not the one that is waited for. */
 static bool find_token(const struct login_callback *c, const struct http_request *request,
 		       struct arena *arena, struct str *ret_token)
@@ -57,7 +73,7 @@ static bool find_token(const struct login_callback *c, const struct http_request
 
 	if (!str_equal(request->method, STR("GET")) || !str_equal(request->authority, c->host))
 		return false;
-	if (!is_own_path(c, request->path))
+	if (!is_own_path(c, request->path) || is_foreign(c, request) || request->body.len > 0)
 		return false;
 	if (query_parse(request->query, arena, &query, &ignored) < 0 ||
 	    !query_get(&query, STR("pomerium_jwt"), &token) || !token_is_valid(token))

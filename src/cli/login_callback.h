@@ -3,8 +3,8 @@
 /*
  * login_callback.h - the little web server on 127.0.0.1 that the browser brings the token to
  *
- * Accepts one thing: GET of its own random path, with its own address as Host and a good pomerium_jwt. Everything else is
- * answered with 404. Nobody who does not know the path, in particular no web page, can put a token of theirs here.
+ * Accepts one thing, once: GET of its own random path, with its own address as Host, no foreign Origin and a good
+ * pomerium_jwt. Everything else is answered with 404. Nobody who does not know the path, in particular no web page, can put a token of theirs here.
  *
  * Ownership  The caller closes it; after on_token there is nothing else it can do.
  * Errors     ERR_SYSTEM from opening.

@@ -116,7 +116,9 @@ static void test_accepts_the_token(void **state)
 	struct fixture *f = *state;
 	struct buf request = BUF_INIT(4096);
 
-	buf_printf(&request, "GET %.*s?a=b&pomerium_jwt=tok.en-1 HTTP/1.1\r\nHost: %.*s\r\n\r\n",
+	buf_printf(&request,
+		   "GET %.*s?a=b&pomerium_jwt=tok.en-1 HTTP/1.1\r\nHost: %.*s\r\n"
+		   "Origin: null\r\nSec-Fetch-Mode: navigate\r\n\r\n",
 		   STR_FMT(f->path), STR_FMT(f->host));
 	check_answer(f, &request, "HTTP/1.1 200 OK\r\n", "login complete, you may close this page");
 	assert_int_equal(f->token_count, 1);
@@ -164,6 +166,7 @@ struct refused {
 	bool has_path;
 	const char *line_end;
 	const char *host; /* NULL: the right one */
+	const char *header;
 };
 
 static void test_refuses(void **state)
@@ -187,6 +190,10 @@ static void test_refuses(void **state)
 		{ "GET ", true, "?pomerium_jwt=tok", "localhost" },
 		{ "GET ", true, "?pomerium_jwt=tok", "127.0.0.1" },
 		{ "GET ", true, "?pomerium_jwt=tok", "evil.example:80" },
+		{ "GET ", true, "?pomerium_jwt=tok", NULL, "Origin: https://evil.example\r\n" },
+		{ "GET ", true, "?pomerium_jwt=tok", NULL, "Origin: http://127.0.0.1\r\n" },
+		{ "GET ", true, "?pomerium_jwt=tok", NULL, "Sec-Fetch-Mode: no-cors\r\n" },
+		{ "GET ", true, "?pomerium_jwt=tok", NULL, "Sec-Fetch-Mode: cors\r\n" },
 	};
 	struct fixture *f = *state;
 
@@ -194,9 +201,10 @@ static void test_refuses(void **state)
 		const struct refused *c = &cases[i];
 		struct buf request = BUF_INIT(4096);
 
-		buf_printf(&request, "%s%.*s%s HTTP/1.1\r\nHost: %.*s\r\n\r\n", c->line_begin,
+		buf_printf(&request, "%s%.*s%s HTTP/1.1\r\nHost: %.*s\r\n%s\r\n", c->line_begin,
 			   c->has_path ? (int)f->path.len : 0, f->path.at, c->line_end,
-			   STR_FMT(c->host ? str_from(c->host) : f->host));
+			   STR_FMT(c->host ? str_from(c->host) : f->host),
+			   c->header ? c->header : "");
 		check_answer(f, &request, NOT_FOUND,
 			     str_starts_with(str_from(c->line_begin), STR("HEAD")) ? NULL
 										   : "not found");

@@ -34,8 +34,8 @@ struct option_row {
 
 static const struct option_row rows[] = {
 	OPTION_TEXT(OPTION_GROUP_TUNNEL, "listen", "ADDRESS", listen,
-		    "local address: host:port, :port for every interface, or - for standard input "
-		    "and output (default 127.0.0.1:0)"),
+		    "local address: host:port, :port for every interface, unix:/path for a socket "
+		    "of this user alone, or - for standard input and output (default 127.0.0.1:0)"),
 	OPTION_FLAG(OPTION_GROUP_SEVERAL, "all", all, "open every route that can be opened"),
 	OPTION_TEXT(OPTION_GROUP_PROXY, "listen", "ADDRESS", listen,
 		    "local address: host:port, or :port for every interface (default "

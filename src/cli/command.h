@@ -44,10 +44,13 @@ enum exit_status program_complain(const struct command *command, const char *sen
 enum exit_status cmd_auth_run(const struct program *program, const struct options *options);
 enum exit_status cmd_cache_run(const struct program *program, const struct options *options);
 enum exit_status cmd_check_run(const struct program *program, const struct options *options);
+enum exit_status cmd_completion_run(const struct program *program, const struct options *options);
 enum exit_status cmd_help_run(const struct program *program, const struct options *options);
 enum exit_status cmd_login_run(const struct program *program, const struct options *options);
 enum exit_status cmd_logout_run(const struct program *program, const struct options *options);
+enum exit_status cmd_k8s_run(const struct program *program, const struct options *options);
 enum exit_status cmd_routes_run(const struct program *program, const struct options *options);
+enum exit_status cmd_ssh_config_run(const struct program *program, const struct options *options);
 enum exit_status cmd_tcp_run(const struct program *program, const struct options *options);
 enum exit_status cmd_version_run(const struct program *program, const struct options *options);
 enum exit_status cmd_whoami_run(const struct program *program, const struct options *options);

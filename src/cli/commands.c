@@ -101,6 +101,30 @@ static const struct command commands[] = {
 		.run = cmd_check_run,
 	},
 	{
+		.name = "k8s",
+		.usage = "exec-credential|flush-credentials [SERVER-URL]",
+		.summary = "log in for kubectl",
+		.description =
+			"exec-credential prints a token for the gateway SERVER-URL as kubectl wants it from a\n"
+			"credential plugin; flush-credentials forgets the login for it, or all logins.",
+		.option_groups = GROUPS_OF_USER,
+		.arguments_min = 1,
+		.arguments_max = 2,
+		.run = cmd_k8s_run,
+	},
+	{
+		.name = "ssh-config",
+		.usage = "PATTERN...",
+		.summary = "print a block for ~/.ssh/config",
+		.description =
+			"Prints the Host block that lets ssh reach the hosts of a pattern, like '*.corp.example.com',\n"
+			"through this program. Flags become part of its command; tokens do not.",
+		.option_groups = OPTION_GROUP_GATEWAY | GROUPS_OF_USER,
+		.arguments_min = 1,
+		.arguments_max = OPTIONS_ARGUMENTS_MAX,
+		.run = cmd_ssh_config_run,
+	},
+	{
 		.name = "cache",
 		.usage = "clear|location",
 		.summary = "forget the stored logins, or show where they are",
@@ -117,6 +141,16 @@ static const struct command commands[] = {
 		.summary = "show the version",
 		.description = "Prints the version of the program.",
 		.run = cmd_version_run,
+	},
+	{
+		.name = "completion",
+		.usage = "bash|zsh|fish",
+		.summary = "print a script that lets a shell complete",
+		.description =
+			"Prints a script for the shell to read: in ~/.bashrc, source <(pomerium-cli completion bash).",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_completion_run,
 	},
 	{
 		.name = "help",

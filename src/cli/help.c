@@ -12,7 +12,7 @@ void help_print_program(const struct program *program, FILE *out)
 	fprintf(out, "pomerium-cli opens TCP connections through a Pomerium gateway.\n\n"
 		     "Usage:\n  pomerium-cli COMMAND [ARGUMENTS] [FLAGS]\n\nCommands:\n");
 	for (size_t i = 0; i < program->command_count; i++)
-		fprintf(out, "  %-10s%s\n", program->commands[i].name,
+		fprintf(out, "  %-12s%s\n", program->commands[i].name,
 			program->commands[i].summary);
 	fprintf(out, "\nFlags:\n  -h, --help     show this help\n"
 		     "  -v, --version  show the version\n\n"

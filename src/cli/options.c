@@ -185,6 +185,21 @@ int options_parse(unsigned groups, int argc, char *const *argv, struct options *
 	return 0;
 }
 
+bool options_next(unsigned groups, size_t *position, struct option_text *ret)
+{
+	while (*position < ARRAY_LEN(rows)) {
+		const struct option_row *row = &rows[(*position)++];
+
+		if (!(row->groups & groups))
+			continue;
+		*ret = (struct option_text){ .name = row->name,
+					     .value_name = row->value_name,
+					     .help = row->help };
+		return true;
+	}
+	return false;
+}
+
 #define HELP_COLUMN 32
 
 void options_print_help(unsigned groups, FILE *out)

@@ -55,5 +55,14 @@ struct options {
 /* argv begins behind the command's name. Only flags of the groups (or-ed) are known. */
 int options_parse(unsigned groups, int argc, char *const *argv, struct options *ret, struct err *e);
 
+struct option_text {
+	const char *name;
+	const char *value_name; /* NULL: yes or no */
+	const char *help;
+};
+
+/* One flag of the groups per call; the position begins as 0. False: there is no further one. */
+bool options_next(unsigned groups, size_t *position, struct option_text *ret);
+
 /* The lines of the help about the flags of those groups. */
 void options_print_help(unsigned groups, FILE *out);

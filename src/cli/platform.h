@@ -12,6 +12,9 @@
 /* As many descriptors as the system lets this user have. */
 void platform_raise_descriptor_limit(void);
 
+/* The absolute path of the running program. Release with mem_free(). */
+int platform_program_path(char **ret_path, struct err *e);
+
 /* Makes sure that descriptors 0, 1 and 2 are in use, so that nothing else is opened under these numbers. */
 void platform_keep_standard_descriptors(void);
 

@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/mem.h"
+
+#define PROGRAM_PATH_MAX 4096
 
 void platform_raise_descriptor_limit(void)
 {
@@ -23,6 +26,19 @@ void platform_raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well, only fewer */
+}
+
+int platform_program_path(char **ret_path, struct err *e)
+{
+	char path[PROGRAM_PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+
+	if (len < 0)
+		return err_errno(e, errno, "cannot find out where this program is");
+	if ((size_t)len == sizeof(path))
+		return err_set(e, ERR_LIMIT, "the path of this program is too long");
+	*ret_path = mem_copy(path, (size_t)len);
+	return 0;
 }
 
 void platform_keep_standard_descriptors(void)

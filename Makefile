@@ -1,7 +1,7 @@
 # A menu. The build itself is Meson's; what each entry needs is installed by tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo release asan lint unit e2e test bench fuzz format reference install clean
+.PHONY: help demo release asan lint unit e2e test bench fuzz format manual reference install clean
 
 RELEASE = build/release
 ASAN    = build/asan
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench           beside HAProxy and nginx; logins, sessions, policies, reloads; writes bench/RESULTS.md'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
 	@echo 'make format          clang-format over the sources'
+	@echo 'make manual          writes docs/man/pomerium-cli*.1 anew, from the tables of commands and flags'
 	@echo 'make reference       writes docs/reference.md anew, from the tables of the settings'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local'
 
@@ -72,6 +73,10 @@ format:
 
 reference: release
 	@$(RELEASE)/tools/gen_reference >docs/reference.md
+
+manual: release
+	@ninja --quiet -C $(RELEASE) tools/gen_manual
+	@tools/check-manual.sh docs/man $(RELEASE)/tools/gen_manual --write
 
 install: release
 	@meson configure $(RELEASE) --prefix=$(PREFIX) >/dev/null

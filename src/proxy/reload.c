@@ -137,8 +137,7 @@ static void note_result(struct reload_state *state, const struct reload_outcome 
 static void end_round(struct reload *r, const struct reload_outcome *outcome)
 {
 	note_result(&r->state, outcome);
-	if (shutdown_state(r->control->life.shutdown) == SHUTDOWN_RUNNING)
-		service_manager_ready(r->control->life.service_manager);
+	service_manager_ready(r->control->life.service_manager);
 	reload_log(r->control->log, TAKE(r->round), outcome);
 	tell_waiters(r, outcome);
 	report_done(&r->report);

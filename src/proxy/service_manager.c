@@ -20,6 +20,7 @@
 #include "proxy/worker.h"
 
 #define MESSAGE_MAX     1024
+#define WATCHDOG_US_MIN 10000
 #define WATCHDOG_US_MAX (UINT64_C(86400) * 1000000)
 
 /* One worker is asked for a sign of life. */
@@ -75,8 +76,15 @@ void service_manager_stopping(struct service_manager *m)
 	     (unsigned long long)shutdown_tunnels(m->control->life.shutdown));
 }
 
+static bool is_running(const struct service_manager *m)
+{
+	return shutdown_state(m->control->life.shutdown) == SHUTDOWN_RUNNING;
+}
+
 void service_manager_reloading(struct service_manager *m)
 {
+	if (!is_running(m))
+		return;
 	tell(m, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the configuration",
 	     (unsigned long long)clock_now_us());
 }
@@ -136,6 +144,8 @@ void service_manager_ready(struct service_manager *m)
 	struct control *c = m->control;
 	char address[ADDR_TEXT_MAX];
 
+	if (!is_running(m))
+		return;
 	addr_format(&c->address, address);
 	tell(m, "READY=1\nSTATUS=Serving %zu routes at %s", c->snapshot->routes.count, address);
 	if (m->watchdog_us > 0 && !timer_is_started(&m->watchdog))
@@ -172,7 +182,8 @@ static void find_watchdog(struct service_manager *m)
 	uint64_t pid = number_in("WATCHDOG_PID");
 	uint64_t us = number_in("WATCHDOG_USEC");
 
-	if ((pid == 0 || pid == (uint64_t)getpid()) && us <= WATCHDOG_US_MAX)
+	if ((pid == 0 || pid == (uint64_t)getpid()) && us >= WATCHDOG_US_MIN &&
+	    us <= WATCHDOG_US_MAX)
 		m->watchdog_us = us;
 }
 

@@ -22,7 +22,7 @@ struct service_manager *service_manager_new(struct control *control);
 /* When nothing comes from the workers any more. NULL is ignored. */
 void service_manager_free(struct service_manager *m);
 
-/* We serve: at first, and after each reload. Begins with the watchdog. */
+/* We serve: at first, and after each reload. Begins with the watchdog. Who is about to end says neither this nor the next. */
 void service_manager_ready(struct service_manager *m);
 void service_manager_reloading(struct service_manager *m);
 

@@ -183,9 +183,15 @@ static void understand(struct upgrade *u)
 		succeed(u, line);
 		return;
 	}
-	if (u->problem.kind == ERR_NONE)
-		(void)err_set(&u->problem, ERR_CONFIG, "%.*s", STR_FMT(line));
 	stop_hearing(u);
+	if (u->problem.kind != ERR_NONE)
+		return;
+	if (str_equal(word, STR(PREDECESSOR_FAILED)))
+		(void)err_set(&u->problem, ERR_CONFIG, "%.*s", STR_FMT(line));
+	else
+		(void)err_set(&u->problem, ERR_PROTOCOL,
+			      "the new process has said \"%.*s\", which is not understood",
+			      STR_FMT(word));
 }
 
 static void on_words(struct watch *watch, unsigned events)

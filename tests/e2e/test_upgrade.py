@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from lib import operator
-from lib.gateway import host, run_gateway, tcp_route, write_config
+from lib.gateway import Gateway, host, run_gateway, tcp_route, write_config
 from lib.login import obtain_token
 from lib.net import connect_bytes, free_port, request_bytes
 from lib.process import assert_clean, eventually
@@ -195,11 +196,60 @@ def test_what_is_wrong_leaves_all_as_it_was(start, traffic, changes, words):
     ends_well(scene)
 
 
-def test_a_new_process_that_crashes(start, upstream, tmp_path):
-    """Started from a path of its own, where there is something else by the time of the upgrade."""
+class Copied(Gateway):
+    """Started from a path of its own, where there may be something else by the time of the upgrade."""
+
+    def start_process(self, name, directory, command, **options):
+        self.program = directory / "bin" / "pomerium"
+        self.program.parent.mkdir()
+        shutil.copy2(command[0], self.program)
+        super().start_process(name, directory, [self.program, *command[1:]], **options)
+
+    def replace(self, script):
+        self.program.unlink()
+        if script:
+            self.program.write_text(f"#!/bin/sh\n{script}\n")
+            self.program.chmod(0o755)
+
+
+@pytest.fixture
+def copied(make_gateway, upstream, authority, tmp_path):
+    config = make_gateway.config([tcp_route("redis", upstream.port, allowed_users=[DEMO.email])], drain_timeout="1h")
+    gateway = Copied(write_config(tmp_path / "copied.yaml", config), authority.ca)
+    make_gateway.started.append(gateway)
+    return gateway
+
+
+@pytest.mark.parametrize("script, words", [
+    ("kill -SEGV $$", "the new process was ended by signal 11"),
+    ("exit 3", "the new process has ended with status 3"),
+    ("echo ready >&2; exit 0", "the new process has ended with status 0"),
+    ("echo nonsense >&3; exit 1", "the new process has said \"nonsense\", which is not understood"),
+    ("echo failed for a good reason >&3; exit 1", "for a good reason"),
+    (None, "cannot start "),
+])
+def test_a_new_program_that_is_broken(copied, script, words):
+    scene = Scene(copied)
+    copied.replace(script)
+    assert words in scene.refuse_upgrade()
+    assert copied.is_serving()
+
+
+def test_told_to_end_while_the_new_one_starts(copied):
+    """It takes the new process along."""
+    copied.replace("echo $$ > $0.pid; exec sleep 1000")
+    copied.popen.send_signal(signal.SIGUSR2)
+    file = copied.program.parent / "pomerium.pid"
+    pid = int(eventually(lambda: file.exists() and file.read_text().strip(), "it starts"))
+    assert copied.is_serving()
+    copied.popen.send_signal(signal.SIGUSR2)  # one at a time
+    assert copied.stop() == 0
+    eventually(lambda: not is_alive(pid), "the new one ends")
+    assert len(copied.log.find("starting a new process")) == 1
+
+
+def test_a_configuration_that_is_gone(start, upstream):
     scene = start(upstream.port)
-    os.kill(scene.pid, signal.SIGSTOP)
-    os.kill(scene.pid, signal.SIGCONT)
     config = scene.config()
     scene.gateway.config_path.unlink()
     assert "pomerium0.yaml" in scene.refuse_upgrade()

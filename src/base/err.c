@@ -133,6 +133,8 @@ const char *err_kind_name(enum err_kind kind)
 		return "limit";
 	case ERR_CRYPTO:
 		return "crypto";
+	case ERR_UNTRUSTED:
+		return "untrusted";
 	case ERR_TLS:
 		return "tls";
 	case ERR_TIMEOUT:

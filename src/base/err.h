@@ -16,12 +16,13 @@
 
 enum err_kind {
 	ERR_NONE,
-	ERR_SYSTEM,   /* a system call */
-	ERR_CONFIG,   /* the operator's or the user's input */
-	ERR_PROTOCOL, /* a peer's bytes */
-	ERR_LIMIT,    /* a named maximum was reached */
-	ERR_CRYPTO,   /* keys, signatures, seals */
-	ERR_TLS,      /* handshake or record layer */
+	ERR_SYSTEM,    /* a system call */
+	ERR_CONFIG,    /* the operator's or the user's input */
+	ERR_PROTOCOL,  /* a peer's bytes */
+	ERR_LIMIT,     /* a named maximum was reached */
+	ERR_CRYPTO,    /* keys, signatures, seals */
+	ERR_TLS,       /* handshake or record layer */
+	ERR_UNTRUSTED, /* a server's certificate, because nobody here knows its issuer */
 	ERR_TIMEOUT,
 	ERR_DNS,         /* no address for a name */
 	ERR_REFUSED,     /* connection refused */

@@ -17,6 +17,7 @@
 #include "cli/gateway_request.h"
 #include "cli/proxy_dial.h"
 #include "cli/proxy_options.h"
+#include "cli/tls_options.h"
 #include "cli/tunnel.h"
 #include "cli/who.h"
 #include "io/dial.h"
@@ -168,8 +169,9 @@ static void report_tls(struct check *c)
 
 static void end_handshake(struct check *c, const struct err *e)
 {
-	const struct err copy = e ? *e : (struct err){ 0 };
+	struct err copy = e ? *e : (struct err){ 0 };
 
+	tls_options_advise(&copy);
 	timer_cancel(&c->timer);
 	if (!e)
 		report_tls(c);

@@ -5,6 +5,7 @@
 #include "cli/credentials.h"
 #include "cli/destination.h"
 #include "cli/gateway.h"
+#include "cli/tls_options.h"
 #include "cli/version.h"
 #include "io/loop.h"
 
@@ -55,6 +56,7 @@ static void on_answer(void *arg, const struct http_client_response *response, co
 		return;
 	}
 	wrapped = *e;
+	tls_options_advise(&wrapped);
 	err_wrap(&wrapped, "%s", r->gateway->destination->gateway_name);
 	finish(r, NULL, &wrapped);
 }

@@ -110,3 +110,15 @@ int tls_options_load_h2(const struct options *options, struct tls_config **ret, 
 
 	return load(options, alpn, ret, e);
 }
+
+void tls_options_advise(struct err *e)
+{
+	const struct err copy = *e;
+
+	if (e->kind == ERR_UNTRUSTED)
+		(void)err_set(
+			e, ERR_UNTRUSTED,
+			"%s; unless you know this issuer, something in between may be reading "
+			"along; to trust it, name its certificate with --alternate-ca-path",
+			copy.text);
+}

@@ -14,5 +14,8 @@ struct options;
 /* Reads the files named. Errors are sentences for the user that name the flag. */
 int tls_options_load(const struct options *options, struct tls_config **ret, struct err *e);
 
-/* The same, but offering HTTP/2 before HTTP/1.1: for transport.h. */
+/* If e is about an issuer that is not known, adds what that may mean and which flag helps. */
+void tls_options_advise(struct err *e);
+
+/* Like tls_options_load(), but offering HTTP/2 before HTTP/1.1: for transport.h. */
 int tls_options_load_h2(const struct options *options, struct tls_config **ret, struct err *e);

@@ -13,6 +13,7 @@
 #include "cli/destination.h"
 #include "cli/gateway.h"
 #include "cli/transport.h"
+#include "cli/tls_options.h"
 #include "cli/version.h"
 
 #define AUTHORIZATION_SCHEME "Pomerium "
@@ -169,6 +170,7 @@ static void finish_unreachable(struct tunnel *t, const struct err *e)
 {
 	struct tunnel_result result = { .outcome = TUNNEL_UNREACHABLE, .error = *e };
 
+	tls_options_advise(&result.error);
 	err_wrap(&result.error, "cannot use the gateway %s", t->gateway->destination->gateway_name);
 	finish(t, &result);
 }

@@ -7,7 +7,9 @@
 #include <openssl/x509v3.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "tls/peer_certificate_x509.h"
 #include "tls/tls_names.h"
 
 /*
@@ -120,7 +122,7 @@ static void format_names(const X509 *leaf, char out[TLS_NAMES_TEXT_MAX])
 		       STR_FMT(names.count ? buf_view(&text) : STR("nothing")));
 }
 
-static void format_issuer(const X509 *certificate, char out[TLS_NAMES_TEXT_MAX])
+static void format_name(const X509_NAME *name, char out[TLS_NAMES_TEXT_MAX])
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
@@ -130,12 +132,61 @@ static void format_issuer(const X509 *certificate, char out[TLS_NAMES_TEXT_MAX])
 	if (!bio)
 		return;
 	/* escapes control characters and what is not ASCII */
-	X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0,
-			   XN_FLAG_RFC2253 & ~ASN1_STRFLGS_UTF8_CONVERT);
+	X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_UTF8_CONVERT);
 	len = BIO_get_mem_data(bio, &text);
 	if (len > 0)
 		(void)snprintf(out, TLS_NAMES_TEXT_MAX, "%.*s", (int)len, text);
 	BIO_free(bio);
+}
+
+static bool is_issuer_unknown(long result)
+{
+	return result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+	       result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+	       result == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+	       result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+	       result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
+/* Behind an intercepting proxy the subject is as it should be, and the issuer tells who it is. */
+static int describe_issuer(struct err *e, long result, STACK_OF(X509) * chain, struct str name)
+{
+	char subject[TLS_NAMES_TEXT_MAX];
+	char issuer[TLS_NAMES_TEXT_MAX];
+
+	format_name(X509_get_subject_name(sk_X509_value(chain, 0)), subject);
+	format_name(X509_get_issuer_name(sk_X509_value(chain, sk_X509_num(chain) - 1)), issuer);
+	return err_set(e, ERR_UNTRUSTED,
+		       "certificate of %.*s is not trusted: %s (subject: %.120s, issuer: %.120s)",
+		       STR_FMT(name), X509_verify_cert_error_string(result), subject, issuer);
+}
+
+/* With the times, because it may as well be this machine's clock that is wrong. */
+static int describe_time(struct err *e, bool is_expired, STACK_OF(X509) * chain, struct str name)
+{
+	int64_t now = clock_now_unix();
+	char now_text[CLOCK_HTTP_DATE_MAX];
+	char limit_text[CLOCK_HTTP_DATE_MAX];
+	int64_t limit = now;
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *one = sk_X509_value(chain, i);
+
+		if (!tls_time_unix(is_expired ? X509_get0_notAfter(one) : X509_get0_notBefore(one),
+				   &limit))
+			continue;
+		if (is_expired ? limit <= now : limit > now)
+			break;
+	}
+	clock_format_http_date(now, now_text);
+	clock_format_http_date(limit, limit_text);
+	return err_set(
+		e, ERR_TLS,
+		"certificate of %.*s is not trusted: it %s %s; by the clock of this machine it is "
+		"%s: look whether that is right",
+		STR_FMT(name),
+		is_expired ? "(or that of its issuer) has expired on" : "is not valid before",
+		limit_text, now_text);
 }
 
 static int describe_untrusted(struct err *e, const SSL *ssl, struct str name)
@@ -155,7 +206,11 @@ static int describe_untrusted(struct err *e, const SSL *ssl, struct str name)
 		return err_set(e, ERR_TLS, "certificate of %.*s is for another name: it is for %s",
 			       STR_FMT(name), text);
 	}
-	format_issuer(sk_X509_value(chain, sk_X509_num(chain) - 1), text);
+	if (is_issuer_unknown(result))
+		return describe_issuer(e, result, chain, name);
+	if (result == X509_V_ERR_CERT_HAS_EXPIRED || result == X509_V_ERR_CERT_NOT_YET_VALID)
+		return describe_time(e, result == X509_V_ERR_CERT_HAS_EXPIRED, chain, name);
+	format_name(X509_get_issuer_name(sk_X509_value(chain, sk_X509_num(chain) - 1)), text);
 	return err_set(e, ERR_TLS, "certificate of %.*s is not trusted: %s (issuer: %s)",
 		       STR_FMT(name), X509_verify_cert_error_string(result), text);
 }

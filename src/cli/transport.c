@@ -209,10 +209,8 @@ static void serve_waiting(struct transport *t)
 	struct transport_call *call;
 	struct shared_connection *c;
 
-	while (!list_is_empty(&t->waiting) && (c = find_room(t))) {
-		call = take_waiting(t);
+	while ((c = find_room(t)) && (call = take_waiting(t)))
 		ask_h2(call, c);
-	}
 	if (!list_is_empty(&t->waiting))
 		dial(t);
 }

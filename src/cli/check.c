@@ -122,8 +122,7 @@ static void on_well_known(void *arg, const struct http_client_response *response
 	c->request = NULL;
 	if (!response) {
 		problem = *e;
-		err_wrap(&problem, "%s does not answer like a gateway",
-			 c->gateway->destination->gateway_name);
+		err_wrap(&problem, "no answer of a gateway");
 		fail(c, CHECK_GATEWAY, EXIT_STATUS_UNREACHABLE, &problem);
 		return;
 	}

@@ -33,6 +33,7 @@ struct choice {
 	bool is_again; /* some were tried already */
 	bool ignores_health;
 	uint64_t total; /* weights of those that may be */
+	size_t last;    /* one of them */
 };
 
 static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
@@ -150,21 +151,27 @@ static void count_weights(struct choice *c)
 	c->total = 0;
 	for (size_t i = 0; i < c->balancer->count; i++) {
 		c->is_again |= c->tried && c->tried[i];
-		if (may_choose(c, i))
-			c->total += c->balancer->weights[i];
+		if (!may_choose(c, i))
+			continue;
+		c->total += c->balancer->weights[i];
+		c->last = i;
 	}
 }
 
-/* Whose arc is at that place of the circle of those that may be chosen, but for one. There is such a target. */
+/*
+ * Whose arc is at that place of the circle of those that may be chosen, but for one. Health checks go on meanwhile, on another
+ * thread: where the circle has become shorter, it is one that was there when it was measured.
+ */
 static size_t target_at(const struct choice *c, uint64_t place, size_t but)
 {
-	for (size_t i = 0;; i++) {
+	for (size_t i = 0; i < c->balancer->count; i++) {
 		if (i == but || !may_choose(c, i))
 			continue;
 		if (place < c->balancer->weights[i])
 			return i;
 		place -= c->balancer->weights[i];
 	}
+	return c->last;
 }
 
 static uint64_t stride_of(uint64_t total)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include <cmocka.h>
@@ -25,6 +26,7 @@ struct bed {
 	struct balancer *balancer;
 	uint64_t seed;
 	size_t drawn[TARGETS_MAX];
+	atomic_bool is_over; /* for checking() */
 };
 
 /* splitmix64: the same numbers in every run */
@@ -409,6 +411,39 @@ static void test_odd_lists(void **state)
 	balancer_free(NULL);
 }
 
+static void *checking(void *arg)
+{
+	struct bed *bed = arg;
+
+	for (unsigned i = 0; !atomic_load(&bed->is_over); i++)
+		atomic_store(&bed->state->targets[i % 3].is_down, i & 1);
+	return NULL;
+}
+
+/* What the health checks find changes in the middle of a choice. */
+static void test_health_changes_meanwhile(void **state)
+{
+	static const uint32_t weights[] = { 1, 7, 50 };
+
+	for (int policy = CONFIG_BALANCING_ROUND_ROBIN; policy <= CONFIG_BALANCING_MAGLEV;
+	     policy++) {
+		pthread_t checker;
+		struct bed bed;
+
+		bed_open(&bed, (enum config_balancing)policy, weights, ARRAY_LEN(weights));
+		assert_int_equal(pthread_create(&checker, NULL, checking, &bed), 0);
+		for (size_t i = 0; i < DRAWS; i++) {
+			size_t index = SIZE_MAX;
+
+			if (choose(&bed, next_random(&bed.seed), NULL, &index))
+				assert_in_range(index, 0, ARRAY_LEN(weights) - 1);
+		}
+		atomic_store(&bed.is_over, true);
+		assert_int_equal(pthread_join(checker, NULL), 0);
+		bed_close(&bed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_second_choice_takes_no_turn),
 		cmocka_unit_test(test_one_target),
 		cmocka_unit_test(test_odd_lists),
+		cmocka_unit_test(test_health_changes_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

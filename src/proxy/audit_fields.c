@@ -97,6 +97,16 @@ static bool is_secret(struct str header)
 	return false;
 }
 
+/* What may be shown of it: a page that was reached with a secret in its query is told as the page. */
+static struct str shown_value(struct str name, struct str value)
+{
+	if (is_secret(name))
+		return REDACTED;
+	if (str_equal_nocase(name, STR("referer")))
+		value = str_first(value, str_find(value, '?'));
+	return str_first(value, HEADER_SHOWN_MAX);
+}
+
 /* name: "headers.x-trace" */
 static void write_header(struct log_line *line, const char *name, const struct exchange *x)
 {
@@ -211,11 +221,10 @@ static void write_headers(struct log_line *line, const char *name, const struct 
 	size_t count = 0;
 
 	for (size_t i = 0; headers && i < headers->count && count < HEADERS_SHOWN_MAX; i++) {
-		struct str value = is_secret(headers->items[i].name) ? REDACTED
-								     : headers->items[i].value;
+		const struct http_header *header = &headers->items[i];
 
-		texts[count++] = arena_printf(&arena, "%.*s: %.*s", STR_FMT(headers->items[i].name),
-					      STR_FMT(str_first(value, HEADER_SHOWN_MAX)));
+		texts[count++] = arena_printf(&arena, "%.*s: %.*s", STR_FMT(header->name),
+					      STR_FMT(shown_value(header->name, header->value)));
 	}
 	log_str_list(line, name, texts, count);
 	arena_done(&arena);
@@ -303,11 +312,9 @@ static void keep_listed(struct exchange *x, const struct config_list *fields)
 		name = str_from_pos(fields->items[i], HEADERS_PREFIX.len);
 		if (!http_headers_get(&x->request->headers, name, &value))
 			continue;
-		if (is_secret(name))
-			value = REDACTED;
 		facts->headers[facts->header_count++] = (struct http_header){
 			.name = arena_copy(&x->arena, name),
-			.value = arena_copy(&x->arena, str_first(value, HEADER_SHOWN_MAX)),
+			.value = arena_copy(&x->arena, shown_value(name, value)),
 		};
 	}
 }

@@ -78,12 +78,34 @@ static void test_request_is_logged(void **state)
 	mem_free(path);
 }
 
+/* A page may have been reached with a secret in its query, and says so to the next. */
+static void test_queries_of_pages_are_not_logged(void **state)
+{
+	struct exchange_fixture *f = *state;
+	const char *log;
+
+	exchange_fixture_reload(
+		f, "access_log_fields: [referer, headers.referer]\n"
+		   "authorize_log_fields: [headers.Referer, headers]\n" FIXTURE_SETTINGS);
+	exchange_fixture_sendf(f, "CONNECT " FIXTURE_ROUTE " HTTP/1.1\r\nHost: " FIXTURE_ROUTE
+				  "\r\nReferer: https://h.example/page?pomerium_session=secret\r\n"
+				  "\r\n");
+	log = exchange_fixture_log(f);
+	assert_non_null(strstr(log, "\"headers.referer\":\"https://h.example/page\""));
+	assert_non_null(strstr(log, "\"headers.Referer\":\"https://h.example/page\""));
+	assert_non_null(strstr(log, "Referer: https://h.example/page\""));
+	assert_null(strstr(log, "secret"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_identity_is_logged, exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_request_is_logged, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_queries_of_pages_are_not_logged,
+						exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 	};
 

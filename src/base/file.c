@@ -4,6 +4,9 @@
  * A replaced file is written under a temporary name beside the old one and renamed over it; both
  * the file and its directory are synced, so that after a crash there is the old or the new one,
  * whole.
+ *
+ * A named pipe that nobody writes to must not keep a reader for ever: it is opened without waiting, and waited for with a
+ * limit.
  */
 
 #include "base/file.h"
@@ -11,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +31,36 @@ static void close_fdp(int *fd)
 		(void)close(*fd); /* nothing was written through it that is not synced */
 }
 
-static ssize_t read_retrying(int fd, void *to, size_t len)
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Before its first writer has come a pipe looks like one that has ended. */
+static int wait_for_writer(int fd, int wait_ms)
+{
+	struct pollfd wanted = { .fd = fd, .events = POLLIN };
+	int count;
+
+	do {
+		count = poll(&wanted, 1, wait_ms);
+	} while (count < 0 && errno == EINTR);
+	if (count == 0)
+		errno = ETIMEDOUT;
+	return count > 0 ? 0 : -1;
+}
+
+static ssize_t read_retrying(int fd, int wait_ms, void *to, size_t len)
 {
 	ssize_t got;
 
 	do {
+		if (wait_ms >= 0 && wait_for_writer(fd, wait_ms) < 0)
+			return -1;
 		got = read(fd, to, len);
-	} while (got < 0 && errno == EINTR);
+	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	return got;
 }
 
@@ -57,7 +84,7 @@ static size_t next_step(const struct buf *out)
 	return step < room ? step : room;
 }
 
-static int read_all(int fd, const char *path, struct buf *out, struct err *e)
+static int read_all(int fd, int wait_ms, const char *path, struct buf *out, struct err *e)
 {
 	size_t step = first_step(fd, out->max - out->len);
 	size_t limit = out->max - out->len;
@@ -66,7 +93,7 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *e)
 	for (;;) {
 		/* at the maximum one more byte is asked for, to tell "full" from "too large" */
 		uint8_t *to = step ? buf_reserve(out, step) : &beyond;
-		ssize_t got = read_retrying(fd, to, step ? step : 1);
+		ssize_t got = read_retrying(fd, wait_ms, to, step ? step : 1);
 		if (got < 0)
 			return err_errno(e, errno, "cannot read %s", path);
 		if (got == 0)
@@ -78,18 +105,23 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *e)
 	}
 }
 
-int file_read(const char *path, struct buf *out, struct err *e)
+int file_read_within(const char *path, int wait_ms, struct buf *out, struct err *e)
 {
 	size_t before = out->len;
-	_cleanup_(close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_(close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return err_errno(e, errno, "cannot open %s", path);
-	if (read_all(fd, path, out, e) < 0) {
+	if (read_all(fd, is_regular(fd) ? -1 : wait_ms, path, out, e) < 0) {
 		buf_truncate(out, before);
 		return -1;
 	}
 	return 0;
+}
+
+int file_read(const char *path, struct buf *out, struct err *e)
+{
+	return file_read_within(path, FILE_WAIT_MS, out, e);
 }
 
 static int write_all(int fd, struct str contents)

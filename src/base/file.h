@@ -13,9 +13,14 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define FILE_WAIT_MS 60000 /* for whoever writes to a pipe */
+
 /* Appends the contents; a file larger than the rest of the buf's maximum is an error that says so.
  */
 int file_read(const char *path, struct buf *out, struct err *e);
+
+/* With another limit for pipes: so long nothing may come from one. */
+int file_read_within(const char *path, int wait_ms, struct buf *out, struct err *e);
 
 /* Writes to a temporary file in the same directory, fsyncs, renames. Readers see the old or the new
  * file. */

@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +153,34 @@ static void test_read_without_a_known_size(void **state)
 	buf_done(&small);
 }
 
+static void *write_to_pipe(void *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(write(fd, "hel", 3), 3);
+	assert_int_equal(write(fd, "lo", 2), 2);
+	(void)close(fd);
+	return NULL;
+}
+
+/* What nobody writes to keeps nobody waiting for ever. */
+static void test_read_a_pipe(void **state)
+{
+	struct fixture *f = *state;
+	struct buf out = BUF_INIT(100);
+	struct err e = { 0 };
+	pthread_t writer;
+
+	assert_int_equal(mkfifo(in_dir(f, "pipe"), 0600), 0);
+	assert_int_equal(file_read_within(f->path, 0, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_TIMEOUT);
+	assert_int_equal(pthread_create(&writer, NULL, write_to_pipe, f->path), 0);
+	assert_int_equal(file_read(f->path, &out, &e), 0);
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	assert_true(str_equal(buf_view(&out), STR("hello")));
+	buf_done(&out);
+}
+
 static void test_read_large(void **state)
 {
 	const char *path = in_dir(*state, "a");
@@ -259,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read_limit_is_exact, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_read_without_a_known_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_read_large, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_read_a_pipe, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_read_failures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_replace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failed_replace_leaves_nothing, set_up,

@@ -181,6 +181,8 @@ static void deliver_leave(struct mailbox_message *message)
 		answer_leave(l);
 		return;
 	}
+	if (w->thread->leave) /* overtaken: the listener tells of its end once */
+		answer_leave(TAKE(w->thread->leave));
 	w->thread->leave = l;
 	if (l->retires)
 		listener_retire(w->thread->listener, on_finished);

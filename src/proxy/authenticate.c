@@ -70,16 +70,54 @@ bool request_shows_token(struct exchange *x)
 	return find_in_headers(&x->request->headers, &token) || find_in_query(x, &token);
 }
 
+/* Of a login with a password of ours; NULL: it is another kind of session, or there is no such user any more. */
+static const struct local_user *local_user_of(const struct exchange *x,
+					      const struct session *session)
+{
+	const struct idp *idp = idp_table_find(&x->snapshot->idps, session->idp_id);
+
+	if (session->kind != SESSION_LOGIN || !idp || !idp->client.provider ||
+	    idp->client.provider->kind != PROVIDER_LOCAL)
+		return NULL;
+	return local_users_find(x->snapshot->users, session->who->email);
+}
+
 /* Editing the list of users is a revocation (extensions.md 2). */
 static bool user_is_unchanged(const struct exchange *x, const struct session *session)
 {
-	const struct local_user *user = local_users_find(x->snapshot->users, session->who->email);
+	const struct local_user *user = local_user_of(x, session);
 	uint8_t tag[sizeof(session->credential_tag)];
 
 	if (!user || user->is_disabled || !str_equal(user->id, session->who->user_id))
 		return false;
 	local_user_credential_tag(user, tag);
 	return mem_equal_secret(tag, session->credential_tag, sizeof(tag));
+}
+
+static bool is_described_by(const struct identity *who, const struct local_user *user)
+{
+	if (!str_equal(who->email, user->email) || !str_equal(who->name, user->name) ||
+	    who->group_count != user->group_count)
+		return false;
+	for (size_t i = 0; i < user->group_count; i++)
+		if (!str_equal(who->groups[i], user->groups[i]))
+			return false;
+	return true;
+}
+
+struct session *session_update(const struct exchange *x, struct session *session)
+{
+	const struct local_user *user = local_user_of(x, session);
+	struct session *updated;
+
+	if (!user || is_described_by(session->who, user))
+		return session;
+	struct identity *who = local_user_identity(user);
+
+	updated = session_with(session, who);
+	identity_unref(who);
+	session_unref(session);
+	return updated;
 }
 
 /* Whether the provider that made the session is the one that this request needs (protocol.md 2.2, rule 5). */
@@ -130,7 +168,7 @@ static enum step judge(struct exchange *x, struct session *session, const struct
 	const char *problem = session_problem(x, session);
 
 	if (!problem)
-		return lookup->found(x, session, NULL);
+		return lookup->found(x, session_update(x, session), NULL);
 	session_unref(session);
 	return lookup->found(x, NULL, problem);
 }

@@ -25,5 +25,11 @@ enum step stage_authenticate(struct exchange *x);
  */
 const char *session_problem(const struct exchange *x, const struct session *session);
 
+/*
+ * One that has no problem, as of now: of a user of ours, name and groups are those of the list, not those of the login. Takes the
+ * reference and gives one.
+ */
+struct session *session_update(const struct exchange *x, struct session *session);
+
 /* Whether a program showed a token, good or bad, in a header or the query; also behind a cookie, which counts first. */
 bool request_shows_token(struct exchange *x);

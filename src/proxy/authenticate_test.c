@@ -246,6 +246,41 @@ static void test_edited_users(void **state)
 	mem_free_secret(token);
 }
 
+/* Who somebody is, is what the list says now: a group that was taken away opens nothing any more. */
+static void test_edited_groups(void **state)
+{
+	static const struct {
+		const char *settings;
+		const char *group; /* NULL: none */
+	} rows[] = {
+		{ ALICE("id: user-1, name: Alice, groups: [x], password_hash: " FIXTURE_HASH),
+		  "x" },
+		{ ALICE("id: user-1, name: Alice, password_hash: " FIXTURE_HASH), NULL },
+		{ FIXTURE_USERS FIXTURE_ROUTES, "eng" },
+	};
+	struct exchange_fixture *f = *state;
+	char *token = exchange_fixture_log_in(f, "alice@example.com");
+	char *request = fill_in(HEAD "Authorization: Pomerium $A\r\n\r\n", token, "");
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct identity *who;
+		struct exchange x;
+
+		exchange_fixture_reload(f, rows[i].settings);
+		exchange_fixture_begin(f, &x, request);
+		assert_int_equal(stage_authenticate(&x), STEP_NEXT);
+		who = x.session->who;
+		assert_int_equal(who->group_count, rows[i].group != NULL);
+		if (rows[i].group)
+			assert_true(str_equal(who->groups[0], str_from(rows[i].group)));
+		assert_int_equal(claims_find(&who->claims, STR("groups"))->value_count,
+				 who->group_count);
+		exchange_fixture_end(&x);
+	}
+	mem_free_secret(request);
+	mem_free_secret(token);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -256,6 +291,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_expiry, exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_deleted, exchange_fixture_set_up,
+						exchange_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_edited_groups, exchange_fixture_set_up,
 						exchange_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_edited_users, exchange_fixture_set_up,
 						exchange_fixture_tear_down),

@@ -112,7 +112,10 @@ static enum recheck_verdict judge_session(struct exchange *x)
 		return RECHECK_ALLOWED;
 	if (is_expired)
 		return RECHECK_SESSION_EXPIRED;
-	return problem || knowledge == RECHECK_GONE ? RECHECK_SESSION_REVOKED : RECHECK_ALLOWED;
+	if (problem || knowledge == RECHECK_GONE)
+		return RECHECK_SESSION_REVOKED;
+	x->session = session_update(x, x->session);
+	return RECHECK_ALLOWED;
 }
 
 static enum recheck_verdict judge_policy(struct exchange *x)

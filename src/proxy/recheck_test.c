@@ -23,7 +23,7 @@ struct change_row {
 	const char *reason; /* NULL: it goes on */
 };
 
-#define USERS(entry) "local_users:\n- {" entry "}\n"
+#define USERS(entry) "idp_provider: local\nlocal_users:\n- {" entry "}\n"
 #define ALICE        "email: alice@example.com, id: user-1, password_hash: "
 #define KEPT         FIXTURE_USERS FIXTURE_LOGIN MEMORY
 #define OTHER_HASH   "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6f"
@@ -60,6 +60,13 @@ static const struct change_row change_rows[] = {
 		  "email: alice@example.com, id: user-9, password_hash: " FIXTURE_HASH)
 		  ROUTE(ANYBODY),
 	  "session-revoked" },
+	{ "another name", FIXTURE_LOGIN MEMORY USERS(ALICE FIXTURE_HASH ", name: A") ROUTE(ANYBODY),
+	  NULL },
+	{ "group kept", KEPT ROUTE("  allowed_groups: [eng]\n"), NULL },
+	{ "group taken away",
+	  FIXTURE_LOGIN MEMORY USERS(ALICE FIXTURE_HASH ", groups: [x]")
+		  ROUTE("  allowed_groups: [eng]\n"),
+	  "policy-denied" },
 	{ "off", KEPT ROUTE("  allowed_users: [bob@example.com]\n  tunnel_reauthorization: off\n"),
 	  NULL },
 	{ "off, and the user is disabled",

@@ -49,6 +49,24 @@ struct session *session_new(const struct session_facts *facts)
 	return &object->session;
 }
 
+struct session *session_with(const struct session *s, struct identity *who)
+{
+	struct session_facts facts = {
+		.kind = s->kind,
+		.id = str_from(s->id),
+		.idp_id = s->idp_id,
+		.description = s->description,
+		.who = who,
+		.issued_unix = s->issued_unix,
+		.expires_unix = s->expires_unix,
+		.valid_until_unix = s->valid_until_unix,
+		.record_version = s->record_version,
+	};
+
+	memcpy(facts.credential_tag, s->credential_tag, sizeof(facts.credential_tag));
+	return session_new(&facts);
+}
+
 struct session *session_ref(struct session *s)
 {
 	ref_get(&object_of(s)->ref);

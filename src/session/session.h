@@ -53,6 +53,9 @@ struct session_facts {
 
 struct session *session_new(const struct session_facts *facts) MUST_CHECK;
 struct session *session_ref(struct session *s);
+
+/* The same session, but for who it is of; who is referenced. */
+struct session *session_with(const struct session *s, struct identity *who) MUST_CHECK;
 void session_unref(struct session *s); /* NULL is ignored */
 
 /* From valid_until_unix on. */

@@ -31,6 +31,13 @@ static void test_choose(void **state)
 		{ { .wayland_display = "wayland-0" }, "xdg-open" },
 		{ { .flag = "", .environment = "", .display = "" }, NULL },
 		{ { 0 }, NULL },
+		{ { .is_unwanted = true, .flag = "mine", .display = ":0" }, NULL },
+		{ { .ssh = "192.0.2.1 1 192.0.2.2 22", .display = "localhost:10.0" }, NULL },
+		{ { .ssh = "192.0.2.1 1 192.0.2.2 22", .environment = "w3m" }, "w3m" },
+		{ { .ssh = "", .display = ":0" }, "xdg-open" },
+		{ { .wsl = "Debian", .path = "/nonexistent::", .display = ":0" }, "xdg-open" },
+		{ { .wsl = "Debian", .path = "/nonexistent" }, NULL },
+		{ { .wsl = "Debian" }, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -66,6 +66,7 @@ enum config_hop {
 	CONFIG_HOP_UNIX,        /* unix:///path: raw bytes */
 	CONFIG_HOP_HTTP_PROXY,  /* http://host:port: CONNECT to another proxy */
 	CONFIG_HOP_HTTPS_PROXY, /* https://host:port: the same inside TLS */
+	CONFIG_HOP_UDP, /* udp://host:port: packets; all targets of a UDP route and no others */
 };
 
 struct config_target {
@@ -153,7 +154,7 @@ struct config_lifetime {
 	bool reauthorize;     /* tunnel_reauthorization: close */
 };
 
-/* A route that tunnels TCP. Names and targets are as strict as base/url.h; there is at least one target. */
+/* A route that tunnels TCP or UDP. Names and targets are as strict as base/url.h; there is at least one target. */
 struct config_route {
 	struct position at;
 	uint64_t digest; /* of what is written in it, the contents of files left out */
@@ -167,6 +168,7 @@ struct config_route {
 	struct str wildcard; /* "*.example.com:22" as written; empty: none */
 	const struct config_target *targets;
 	size_t target_count;
+	bool is_udp;
 
 	struct config_access access;
 	struct config_route_idp idp;

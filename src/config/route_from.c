@@ -1,7 +1,7 @@
 /*
  * route_from.c - under which names a route answers
  *
- *	from = ("tcp+https" | "tcp+http") "://" host [ ":" port ] { "/" host [ ":" port ] }
+ *	from = ("tcp" | "udp") "+" ("https" | "http") "://" host [ ":" port ] { "/" host [ ":" port ] }
  *
  * The host may contain any number of *, each of which stands for any text; the route then has no names but a
  * wildcard. With a path the host only tells people where the gateway is, and the path's elements are the names.
@@ -17,9 +17,8 @@ enum route_kind route_kind_of(struct str from)
 		const char *scheme;
 		enum route_kind kind;
 	} schemes[] = {
-		{ "tcp+https", ROUTE_TCP },   { "tcp+http", ROUTE_TCP },
-		{ "https", ROUTE_LATER },     { "http", ROUTE_LATER },
-		{ "udp+https", ROUTE_LATER }, { "udp+http", ROUTE_LATER },
+		{ "tcp+https", ROUTE_TCP }, { "tcp+http", ROUTE_TCP },  { "https", ROUTE_LATER },
+		{ "http", ROUTE_LATER },    { "udp+https", ROUTE_UDP }, { "udp+http", ROUTE_UDP },
 		{ "ssh", ROUTE_LATER },
 	};
 	struct str scheme = str_first(from, str_find(from, ':'));

@@ -60,17 +60,19 @@ static void test_hops(void **state)
 		{ "http://[::1]:3128/", CONFIG_HOP_HTTP_PROXY, "::1", 3128, 0 },
 		{ "https://localhost", CONFIG_HOP_HTTPS_PROXY, "127.0.0.1", 443, 0 },
 		{ "https://p:8443,2", CONFIG_HOP_HTTPS_PROXY, "p", 8443, 2 },
+		{ "udp://[::1]:53,2", CONFIG_HOP_UDP, "::1", 53, 2 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct buf text = BUF_INIT(1000);
 
-		(void)buf_printf(&text, "routes:\n  - from: 'tcp+https://a'\n    to: '%s'%c",
-				 cases[i].to, 0);
+		(void)buf_printf(&text, "routes:\n  - from: '%s+https://a'\n    to: '%s'%c",
+				 cases[i].hop == CONFIG_HOP_UDP ? "udp" : "tcp", cases[i].to, 0);
 		struct config *config = parse_good((const char *)text.data);
 		const struct config_target *target = &config->routes[0].targets[0];
 
 		assert_int_equal(target->hop, cases[i].hop);
+		assert_int_equal(config->routes[0].is_udp, cases[i].hop == CONFIG_HOP_UDP);
 		assert_str(target->host, cases[i].host);
 		assert_int_equal(target->port, cases[i].port);
 		assert_int_equal(target->weight, cases[i].weight);

@@ -2,7 +2,7 @@
  * route_to.c - where a route leads
  *
  * Each element is a host, a socket or another proxy, with or without a weight: "tcp://host[:port][,weight]",
- * "unix:///path[,weight]", "http[s]://host[:port][,weight]". The comma belongs to the weight. Weights are given for all
+ * "unix:///path[,weight]", "http[s]://host[:port][,weight]"; those of a UDP route are "udp://host:port[,weight]". The comma belongs to the weight. Weights are given for all
  * elements or for none.
  */
 
@@ -16,16 +16,17 @@ static const struct hop {
 	enum config_hop hop;
 	uint16_t port;
 } hops[] = {
-	{ "tcp", CONFIG_HOP_TCP, 80 },
-	{ "unix", CONFIG_HOP_UNIX, 0 },
-	{ "http", CONFIG_HOP_HTTP_PROXY, 80 },
-	{ "https", CONFIG_HOP_HTTPS_PROXY, 443 },
+	{ "tcp", CONFIG_HOP_TCP, 80 },         { "unix", CONFIG_HOP_UNIX, 0 },
+	{ "http", CONFIG_HOP_HTTP_PROXY, 80 }, { "https", CONFIG_HOP_HTTPS_PROXY, 443 },
+	{ "udp", CONFIG_HOP_UDP, 0 },
 };
 
-static const struct hop *find_hop(struct str scheme)
+/* Of those that a route of that kind can lead to. */
+static const struct hop *find_hop(struct str scheme, bool is_udp)
 {
 	for (size_t i = 0; i < ARRAY_LEN(hops); i++)
-		if (str_equal_nocase(scheme, str_from(hops[i].scheme)))
+		if ((hops[i].hop == CONFIG_HOP_UDP) == is_udp &&
+		    str_equal_nocase(scheme, str_from(hops[i].scheme)))
 			return &hops[i];
 	return NULL;
 }
@@ -87,27 +88,38 @@ static int read_host(struct loader *l, const struct value_path *path, const stru
 		target->host = STR("127.0.0.1");
 	if (url.authority.port)
 		target->port = url.authority.port;
+	if (target->hop == CONFIG_HOP_UDP && !target->port) {
+		loader_value_error(l, path, item->at, "\"%.*s\" needs a port", STR_FMT(item->text));
+		return -1;
+	}
 	return 0;
+}
+
+static void refuse_scheme(struct loader *l, const struct value_path *path,
+			  const struct text_value *item, bool is_udp)
+{
+	loader_value_error(l, path, item->at, "\"%.*s\": a %s", STR_FMT(item->text),
+			   is_udp ? "UDP route leads to udp://"
+				  : "TCP route leads to tcp://, unix://, or to a proxy: "
+				    "http:// or https://");
 }
 
 static int read_target(struct loader *l, const struct value_path *path,
 		       const struct text_value *item, struct arena *arena,
 		       struct config_target *ret)
 {
+	bool is_udp = ret->hop == CONFIG_HOP_UDP;
 	struct str text = arena_copy(arena, str_first(item->text, str_find(item->text, ',')));
 	struct str scheme = str_first(text, str_find(text, ':'));
-	const struct hop *hop = find_hop(scheme);
+	const struct hop *hop = find_hop(scheme, is_udp);
 	bool is_url = str_starts_with(str_from_pos(text, scheme.len), STR("://"));
 
 	if (is_url && !hop) {
-		loader_value_error(l, path, item->at,
-				   "\"%.*s\": a TCP route leads to tcp://, unix://, or to a proxy: "
-				   "http:// or https://",
-				   STR_FMT(item->text));
+		refuse_scheme(l, path, item, is_udp);
 		return -1;
 	}
-	*ret = (struct config_target){ .hop = hop ? hop->hop : CONFIG_HOP_TCP,
-				       .port = hop ? hop->port : 0 };
+	if (hop)
+		*ret = (struct config_target){ .hop = hop->hop, .port = hop->port };
 	int result = is_url && hop->hop == CONFIG_HOP_UNIX ? read_unix(l, path, item, text, ret)
 							   : read_host(l, path, item, text, ret);
 	return result < 0 ? -1 : read_weight(l, path, item, ret);
@@ -170,6 +182,7 @@ int route_read_to(struct loader *l, const struct value_path *path, const struct 
 	for (size_t i = 0; i < to->count; i++) {
 		struct value_path item = { .up = path, .index = i };
 
+		targets[i].hop = route->is_udp ? CONFIG_HOP_UDP : CONFIG_HOP_TCP;
 		if (read_target(l, is_list ? &item : path, &to->items[i], arena, &targets[i]) < 0)
 			result = -1;
 	}

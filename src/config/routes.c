@@ -1,7 +1,7 @@
 /*
  * routes.c - one route after the other: what kind, then its settings, then what contradicts
  *
- * The kind comes first, because settings that would be refused on a TCP route do no harm on a route that is
+ * The kind comes first, because settings that would be refused on a tunnel do no harm on a route that is
  * skipped. Two routes under one name are allowed, as in the reference, where the first always wins; the
  * operator is told. Two routes with the same from and to are a mistake.
  */
@@ -135,25 +135,47 @@ static void read_settings(struct routes *r, const struct value_path *path,
 	route->description = arena_copy(arena, o->description.text);
 }
 
-static void load_tcp_route(struct routes *r, const struct value_path *path,
-			   const struct yaml_node *node)
+/* What there is for TCP only is named rather than silently without effect. */
+static void leave_out_tcp(struct loader *l, const struct value_path *up,
+			  const struct route_options *o, struct config_upstream *upstream)
+{
+	struct value_path checks = { .up = up, .key = STR("health_checks") };
+	struct value_path header = { .up = up, .key = STR("upstream_proxy_protocol") };
+
+	if (upstream->check_count > 0)
+		loader_key_warning(l, &checks, o->upstream.checks.at,
+				   "has no effect on a UDP route");
+	if (upstream->proxy_header != CONFIG_PROXY_HEADER_NONE)
+		loader_key_warning(l, &header, o->upstream.proxy_header.at,
+				   "has no effect on a UDP route");
+	upstream->check_count = 0;
+	upstream->proxy_header = CONFIG_PROXY_HEADER_NONE;
+}
+
+static void load_tunnel_route(struct routes *r, const struct value_path *path,
+			      const struct yaml_node *node, bool is_udp)
 {
 	struct loader *l = r->loader;
 	struct arena *arena = &r->config->arena;
 	struct value_path from_path = { .up = path, .key = STR("from") };
 	struct value_path to_path = { .up = path, .key = STR("to") };
 	struct route_options options = { .at = node->at };
-	struct config_route route = { .at = node->at, .digest = yaml_digest(node) };
+	struct config_route route = { .at = node->at,
+				      .digest = yaml_digest(node),
+				      .is_udp = is_udp };
 	size_t errors_before = l->report->error_count;
 	char text[VALUE_PATH_TEXT_MAX];
 
 	schema_load(l, path, node, &route_schema, &options);
 	read_settings(r, path, &options, &route);
+	if (is_udp)
+		leave_out_tcp(l, path, &options, &route.upstream);
 	(void)route_read_from(l, &from_path, &options.from, arena, &route); /* counted below */
 	if (value_is_set(options.to.at))
 		(void)route_read_to(l, &to_path, &options.to, arena, &route);
 	else if (l->report->error_count == errors_before)
-		loader_key_error(l, path, node->at, "needs a to: tcp://host:port");
+		loader_key_error(l, path, node->at, "needs a to: %s://host:port",
+				 is_udp ? "udp" : "tcp");
 	if (l->report->error_count > errors_before)
 		return;
 
@@ -188,7 +210,10 @@ static void load_route(struct routes *r, const struct value_path *path,
 	}
 	switch (route_kind_of(from->text)) {
 	case ROUTE_TCP:
-		load_tcp_route(r, path, node);
+		load_tunnel_route(r, path, node, false);
+		return;
+	case ROUTE_UDP:
+		load_tunnel_route(r, path, node, true);
 		return;
 	case ROUTE_LATER:
 		loader_value_warning(l, &from_path, from->at,

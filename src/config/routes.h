@@ -16,6 +16,7 @@ void routes_load(struct loader *l, const struct options *options, struct config 
 /* The kind of route a "from" asks for. */
 enum route_kind {
 	ROUTE_TCP,
+	ROUTE_UDP,
 	ROUTE_LATER, /* a kind that exists but that this release does not have */
 	ROUTE_INVALID,
 };
@@ -26,7 +27,7 @@ enum route_kind route_kind_of(struct str from);
 int route_read_from(struct loader *l, const struct value_path *path, const struct text_value *from,
 		    struct arena *arena, struct config_route *route);
 
-/* The upstreams (configuration.md 6). -1: reported. */
+/* The upstreams (configuration.md 6); route->is_udp is known. -1: reported. */
 int route_read_to(struct loader *l, const struct value_path *path, const struct list_value *to,
 		  struct arena *arena, struct config_route *route);
 

@@ -182,9 +182,8 @@ static void test_bad_from(void **state)
 		{ "routes: x\n", "E c.yaml:1:9: routes: must be a list of routes\n" },
 		{ F("https://a.test"), "W c.yaml:2:11: routes[0].from: routes for https:// are not "
 				       "supported yet; this route is skipped\n" },
-		{ R("udp+https://a:1",
-		    "    to: udp://b\n    policy: [{allow: {and: []}}]\n    x: y\n"),
-		  "W c.yaml:2:11: routes[0].from: routes for udp+https:// are not supported yet; "
+		{ R("ssh://a:1", "    to: ssh://b\n    policy: [{allow: {and: []}}]\n    x: y\n"),
+		  "W c.yaml:2:11: routes[0].from: routes for ssh:// are not supported yet; "
 		  "this route is skipped\n" },
 	};
 	static const char *const hosts[] = { "u@a:1", "a:0", "a:65536", "a:+1", "'a b:1'", "a:1?q",
@@ -215,6 +214,14 @@ static void test_bad_to(void **state)
 		{ T("[tcp://a, udp://b]"),
 		  "E c.yaml:3:19: routes[0].to[1]: \"udp://b\": a TCP route leads to tcp://, unix://, "
 		  "or to a proxy: http:// or https://\n" },
+		{ R("udp+https://a:1", ""),
+		  "E c.yaml:2:5: routes[0] needs a to: udp://host:port\n" },
+		{ R("udp+https://a:1", "    to: tcp://b:1\n"),
+		  "E c.yaml:3:9: routes[0].to: \"tcp://b:1\": a UDP route leads to udp://\n" },
+		{ R("udp+https://a:1", "    to: http://b:1\n"),
+		  "E c.yaml:3:9: routes[0].to: \"http://b:1\": a UDP route leads to udp://\n" },
+		{ R("udp+https://a:1", "    to: udp://b\n"),
+		  "E c.yaml:3:9: routes[0].to: \"udp://b\" needs a port\n" },
 		{ T("['tcp://a:1', 'https://p.test']"),
 		  "E c.yaml:3:23: routes[0].to: cannot mix tcp:// and https://\n" },
 		{ T("['http://a:1', 'unix:///x']"),

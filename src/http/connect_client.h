@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * connect_client.h - the client side of CONNECT (RFC 9110 section 9.3.6, protocol.md 1.1)
+ * connect_client.h - the client side of CONNECT (RFC 9110 section 9.3.6, protocol.md 1.1) and connect-udp (1.10.2)
  *
  * Sends CONNECT with Host and the headers given (User-Agent among them); reads one response head.
  * 200 and nothing else opens the tunnel: the stream is handed over together with bytes that came
  * after the head. Any other status is reported with its head (1xx included: they are not
- * skipped), and the stream is closed.
+ * skipped), and the stream is closed. With is_udp the tunnel carries capsules (capsule.h).
  *
  * Ownership  Takes the stream. The operation belongs to the caller until on_done has run or it
  *            was cancelled.
@@ -17,6 +17,8 @@
 #include "http/http.h"
 #include "io/stream.h"
 
+#define CONNECT_UDP_HEADERS_MAX 8
+
 struct loop;
 struct connect_client;
 
@@ -25,6 +27,7 @@ struct connect_request {
 	const struct http_header *headers;
 	size_t header_count;
 	uint64_t timeout_ms;
+	bool is_udp; /* at most CONNECT_UDP_HEADERS_MAX headers then */
 };
 
 struct connect_result {

@@ -87,7 +87,7 @@ int h1_body_of_request(struct h1_body *b, const struct http_request *request, st
 	if (read_framing(&request->headers, request->minor_version, &f, e))
 		return -1;
 	if (request->is_connect && (f.encoding_count > 0 || f.length > 0))
-		return err_set(e, ERR_PROTOCOL, "a CONNECT request announces a body");
+		return err_set(e, ERR_PROTOCOL, "a request for a tunnel announces a body");
 	*b = body_of_framing(&f, H1_BODY_NONE);
 	return 0;
 }

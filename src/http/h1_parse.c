@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/url.h"
+#include "http/connect_udp.h"
 #include "http/http_chars.h"
 
 /*
@@ -223,7 +224,13 @@ int h1_parse_request(struct str head, struct arena *arena, struct http_request *
 
 	if (cut_line(&head, &line, e) || parse_request_line(line, &r, e) ||
 	    parse_headers(head, true, arena, &r.headers, e) || parse_target(&r, e) ||
-	    check_host(&r, e) || h1_body_of_request(&body, &r, e))
+	    check_host(&r, e))
+		return -1;
+	if (connect_udp_is_request(&r, arena, &r.authority)) {
+		r.is_connect = true;
+		r.is_udp = true;
+	}
+	if (h1_body_of_request(&body, &r, e))
 		return -1;
 	r.keep_alive = keeps_alive(&r);
 	*ret = r;

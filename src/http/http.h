@@ -41,7 +41,8 @@ struct http_request {
 	struct http_headers headers;
 	struct str body;
 	unsigned minor_version; /* HTTP/1.x */
-	bool is_connect;
+	bool is_connect;        /* asks for a tunnel: CONNECT, or the upgrade of connect_udp.h */
+	bool is_udp;            /* of these, the second; authority is that of its path */
 	bool keep_alive;
 };
 

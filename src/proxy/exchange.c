@@ -117,10 +117,11 @@ static void keep_facts(struct exchange *x)
 
 	(void)http_headers_get(&request->headers, STR("user-agent"), &user_agent);
 	(void)http_headers_get(&request->headers, STR("referer"), &referer);
+	/* A tunnel is a tunnel: policies need not know how this one is asked for. */
 	x->facts = (struct request_facts){
-		.method = arena_copy(&x->arena, request->method),
+		.method = arena_copy(&x->arena, request->is_udp ? STR("CONNECT") : request->method),
 		.authority = arena_copy(&x->arena, request->authority),
-		.path = arena_copy(&x->arena, request->path),
+		.path = arena_copy(&x->arena, request->is_udp ? STR("") : request->path),
 		.user_agent = arena_copy(&x->arena, user_agent),
 		.referer = arena_copy(&x->arena, str_first(referer, str_find(referer, '?'))),
 		.has_query = request->query.len > 0,

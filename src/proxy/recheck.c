@@ -82,7 +82,9 @@ static struct route *find_route(struct exchange *x)
 	if (x->snapshot == x->worker->snapshot)
 		return x->route;
 	route = route_find(x->worker->snapshot, x->facts.authority);
-	return route && upstream_keep(x, route) ? route : NULL;
+	if (!route || route->config->is_udp != x->route->config->is_udp)
+		return NULL;
+	return upstream_keep(x, route) ? route : NULL;
 }
 
 static void move(struct exchange *x, struct route *route)

@@ -30,7 +30,9 @@ struct refusal_row {
 
 #define RESET_BEFORE_RESPONSE "upstream_reset_before_response_started"
 
-#define ADVICE_NAME   "Look whether name and port are right, or ask the operator of this gateway."
+#define ADVICE_NAME "Look whether name and port are right, or ask the operator of this gateway."
+#define ADVICE_KIND                                                                                \
+	"Use pomerium-cli udp for what routes list calls udp, and pomerium-cli tcp for the rest."
 #define ADVICE_LOG_IN "Open the page in a browser, or start pomerium-cli, to log in."
 #define ADVICE_ASK    "If you need it, ask the operator of this gateway and mention the request below."
 #define ADVICE_CERTIFICATE                                                                         \
@@ -46,6 +48,9 @@ static const struct refusal_row refusal_rows[] = {
 	[REFUSAL_ROUTE_NOT_FOUND] = { 404, FAMILY_DATA_PLANE, "route-not-found", "route_not_found",
 				      NULL, "There is no route for {what} on this gateway.",
 				      ADVICE_NAME },
+	[REFUSAL_WRONG_KIND] = { 403, FAMILY_DATA_PLANE, "bad-request", "upgrade_failed", NULL,
+				 "The route for {what} carries the other one of TCP and UDP.",
+				 ADVICE_KIND },
 	[REFUSAL_LOGIN_REQUIRED] = { 401, FAMILY_AUTHORIZER, "login-required", "ext_authz_denied",
 				     "Unauthenticated", "You have to log in to use {what}.",
 				     ADVICE_LOG_IN },

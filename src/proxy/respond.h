@@ -12,6 +12,7 @@
 /* Why a request is refused; one row each in respond.c: status, words, sentence. */
 enum refusal {
 	REFUSAL_ROUTE_NOT_FOUND,
+	REFUSAL_WRONG_KIND, /* TCP where the route is UDP, or the other way round */
 	REFUSAL_LOGIN_REQUIRED,
 	REFUSAL_SESSION_UNKNOWN,
 	REFUSAL_SESSION_EXPIRED,

@@ -23,5 +23,7 @@ enum step stage_route(struct exchange *x)
 	x->route = route_find(x->snapshot, x->request->authority);
 	if (!x->route)
 		return respond_refusal(x, REFUSAL_ROUTE_NOT_FOUND);
+	if (x->route->config->is_udp != x->request->is_udp)
+		return respond_refusal(x, REFUSAL_WRONG_KIND);
 	return STEP_NEXT;
 }

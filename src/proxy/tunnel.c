@@ -1,5 +1,6 @@
 #include "proxy/tunnel.h"
 
+#include "http/chunked_stream.h"
 #include "io/relay.h"
 #include "proxy/ask.h"
 #include "proxy/audit.h"
@@ -35,6 +36,9 @@ static void on_relayed(void *arg, const struct relay_result *result)
 
 	x->relay = NULL;
 	x->outcome.end_reason = end_reason(result->end);
+	/* Only of UDP: the client's capsules make no sense, which is found where they become packets. */
+	if (result->end == RELAY_B_FAILED && result->error->kind == ERR_PROTOCOL)
+		x->outcome.end_reason = "protocol-error";
 	if (result->end == RELAY_IDLE)
 		tunnel_remember_end(x, x->outcome.end_reason);
 	x->outcome.bytes_received = result->bytes_from_a;
@@ -49,6 +53,13 @@ void tunnel_remember_end(const struct exchange *x, const char *reason)
 				reason);
 }
 
+/* Capsules in the body of an answer (protocol.md 1.10.3): the head goes first, what follows is framed. */
+static void frame_body(struct exchange *x, struct relay_options *options)
+{
+	options->a = chunked_stream_server(x->worker->loop, options->a, &options->prefix_to_a);
+	options->prefix_to_a = BUF_INIT(0);
+}
+
 static enum step open_tunnel(struct exchange *x)
 {
 	/* The last one tells our client that an end it sends is passed on as such (protocol.md 1.8.5). */
@@ -56,16 +67,21 @@ static enum step open_tunnel(struct exchange *x)
 		{ STR("server"), STR("pomerium") },
 		{ STR("x-request-id"), str_from(x->request_id) },
 		{ STR("x-pomerium-half-close"), STR("?1") },
+		{ STR("capsule-protocol"), STR("?1") }, /* UDP, from here on */
+		{ STR("transfer-encoding"), STR("chunked") },
 	};
+	const bool is_udp = x->request->is_udp;
 	const struct http_response response = {
 		.status = 200,
 		.headers = headers,
-		.header_count = ARRAY_LEN(headers),
+		.header_count = is_udp ? ARRAY_LEN(headers) : 3,
 	};
 	struct relay_options options = { .on_done = on_relayed, .arg = x };
 
 	options.a = connection_take_tunnel(x->connection, &response, &options.prefix_to_a,
 					   &options.prefix_to_b);
+	if (is_udp)
+		frame_body(x, &options);
 	upstream_hand_over(x, &options);
 	x->request = NULL;
 	x->outcome.status = 200;

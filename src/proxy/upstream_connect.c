@@ -15,6 +15,7 @@
 #include "io/loop.h"
 #include "io/proxy_protocol.h"
 #include "io/stream.h"
+#include "proxy/udp_tunnel.h"
 #include "tls/tls_config.h"
 #include "tls/tls_stream.h"
 
@@ -25,6 +26,7 @@ struct upstream_connect {
 	uint64_t due_ms;
 	struct timer timer;
 	struct dial *dial;
+	struct udp_dial *dial_udp;
 	struct dial_unix *dial_unix;
 	struct connect_client *client;
 	struct stream *stream;
@@ -46,6 +48,7 @@ static void release(struct upstream_connect *c)
 	timer_cancel(&c->timer);
 	dial_cancel(TAKE(c->dial));
 	dial_unix_cancel(TAKE(c->dial_unix));
+	udp_dial_cancel(TAKE(c->dial_udp));
 	connect_client_cancel(TAKE(c->client));
 	stream_close(TAKE(c->stream), STREAM_CLOSE_NORMAL);
 	tls_config_unref(TAKE(c->options.tls));
@@ -216,6 +219,7 @@ static void go_on(struct upstream_connect *c)
 	switch (c->target.hop) {
 	case CONFIG_HOP_TCP:
 	case CONFIG_HOP_UNIX:
+	case CONFIG_HOP_UDP:
 		finish(c, NULL);
 		return;
 	case CONFIG_HOP_HTTP_PROXY:
@@ -253,6 +257,7 @@ static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
 	struct upstream_connect *c = arg;
 
 	c->dial = NULL;
+	c->dial_udp = NULL;
 	if (!stream) {
 		release(c);
 		c->on_done(c->arg, NULL, e);
@@ -313,6 +318,9 @@ struct upstream_connect *upstream_connect_start(
 	if (c->target.hop == CONFIG_HOP_UNIX)
 		c->dial_unix = dial_unix_start(options->loop, target.host, target.timeout_ms,
 					       on_dialed_unix, c);
+	else if (c->target.hop == CONFIG_HOP_UDP)
+		c->dial_udp = udp_dial_start(options->loop, options->resolver, &target, on_dialed,
+					     c);
 	else
 		c->dial = dial_start(options->loop, options->resolver, &target, on_dialed, c);
 	return c;

@@ -3,7 +3,7 @@
 /*
  * upstream_connect.h - from a target to a stream that is ready for the client's bytes
  *
- * The connection (TCP or a local socket), a PROXY header as its first bytes if the route wants one, and for targets that are proxies
+ * The connection (TCP, a local socket, or capsules over UDP), a PROXY header as its first bytes if the route wants one, and for targets that are proxies
  * themselves TLS and their own CONNECT.
  *
  * Ownership  All options are copied; the TLS configuration is referenced. The operation belongs to the caller until on_done has run

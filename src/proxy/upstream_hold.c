@@ -219,6 +219,7 @@ void upstream_target_format(const struct config_target *target, char out[UPSTREA
 		[CONFIG_HOP_UNIX] = "unix:",
 		[CONFIG_HOP_HTTP_PROXY] = "http://",
 		[CONFIG_HOP_HTTPS_PROXY] = "https://",
+		[CONFIG_HOP_UDP] = "udp://",
 	};
 	bool has_colon = str_find(target->host, ':') < target->host.len;
 	struct str host = str_first(target->host, HOST_NAME_MAX_LEN);

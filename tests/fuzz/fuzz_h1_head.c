@@ -53,7 +53,7 @@ static void check_request(struct str head)
 		assert(lies_in(request.method, head) && lies_in(request.target, head));
 		assert(http_is_token(request.method));
 		assert(request.minor_version == 0 || request.authority.len > 0);
-		assert(request.is_connect == (request.path.len == 0));
+		assert((request.is_connect && !request.is_udp) == (request.path.len == 0));
 		/* What was accepted can be framed. */
 		assert(h1_body_of_request(&body, &request, &e) == 0);
 		assert(!request.is_connect || body.is_complete);

@@ -86,7 +86,7 @@ def test_no_is_3(client):
     answer(client, url, "no")
     assert finish(process) == (3, "")
     assert "refused" in process.stderr_text()
-    assert client.token_files() == []
+    assert client.login_files() == []
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -94,7 +94,7 @@ def test_a_signal_leaves_nothing(client, sign):
     process = start(client)
     address_and_code(process)
     assert process.stop(sign) == 1
-    assert client.token_files() == []
+    assert client.login_files() == []
 
 
 def test_one_code_for_several_processes(client):
@@ -241,7 +241,7 @@ def test_ctrl_c_while_it_waits(terminal, client):
     terminal.read_until("Paste that address here")
     os.write(terminal.fd, b"\x03")
     assert terminal.end() == 1
-    assert client.token_files() == []
+    assert client.login_files() == []
 
 
 # ---- a socket in the file system ----

@@ -50,7 +50,7 @@ def ask(client, command, *arguments, browser=None, **options):
 
 
 def leftovers(client):
-    return [path.name for path in client.token_files() if path.suffix != ".jwt"]
+    return [path.name for path in client.login_files() if path.suffix != ".jwt"]
 
 
 # ---- one login ----
@@ -95,7 +95,7 @@ def test_whoever_dies_gives_the_lock_back(client, tmp_path, sign):
     first.popen.wait(20)
     first.forget()
     if sign != signal.SIGKILL:
-        assert client.token_files() == []
+        assert client.login_files() == []
     assert client.pipe("redis", QUIT).stdout == ANSWER
     assert client.visit_count() == 1
     assert leftovers(client) == []

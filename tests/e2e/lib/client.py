@@ -62,6 +62,10 @@ class Client:
         return len(self.visits.read_text().splitlines()) if self.visits.exists() else 0
 
     def token_files(self):
+        return [path for path in self.login_files() if path.suffix == ".jwt"]
+
+    def login_files(self):
+        """The tokens, and what else there is beside them."""
         directory = self.cache / "pomerium-cli" / "jwts"
         return sorted(directory.iterdir()) if directory.exists() else []
 

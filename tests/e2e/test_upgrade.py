@@ -293,8 +293,7 @@ def test_sessions_count_in_both(start, traffic):
         assert run_gateway("sessions", "revoke", session, "--socket", scene.socket).returncode == 0
         break
     eventually(lambda: len(traffic.failures) == 2, "the tunnels of one session end", 5)
-    ended = [line for line in scene.log.find("http-request") if line.get("end-reason") == "session-revoked"]
-    assert len(ended) == 2
+    scene.log.wait("http-request", 2, end_reason="session-revoked")
     alive = [flow for flow in victim + flows if not flow.failure]
     traffic.check(alive)
     traffic.hang_up(alive)
@@ -309,7 +308,7 @@ def test_a_reload_counts_in_both(start, traffic):
     scene.configure(routes=[tcp_route("redis", traffic.port, allowed_users=[ALICE.email])])
     assert operator.reload(scene.gateway)[0] == 200
     eventually(lambda: len(traffic.failures) == 2, "the tunnels of the process before end", 5)
-    assert len([line for line in scene.log.find("http-request") if line.get("end-reason") == "policy-denied"]) == 2
+    scene.log.wait("http-request", 2, end_reason="policy-denied")
     ends_well(scene)
 
 

@@ -5,8 +5,11 @@
 #include "http/h2_session.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "http/h2_stream.h"
+
+#define FRAME_HEADER_LEN 9
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 {
@@ -195,6 +198,23 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 					 NGHTTP2_NO_ERROR);
 }
 
+/* Header and bytes of a frame of data, right to where they are collected. */
+static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
+			size_t len, nghttp2_data_source *source, void *user_data)
+{
+	struct h2_session *s = user_data;
+	struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+
+	if (!st) /* reset by us meanwhile */
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (FRAME_HEADER_LEN + len > LOOP_BLOCK_SIZE - s->block_len)
+		return NGHTTP2_ERR_WOULDBLOCK;
+	memcpy(s->block + s->block_len, header, FRAME_HEADER_LEN);
+	h2_stream_send(st, s->block + s->block_len + FRAME_HEADER_LEN, len);
+	s->block_len += FRAME_HEADER_LEN + len;
+	return 0;
+}
+
 /* A request of ours that cannot be sent any more: nghttp2 has no stream for it that it could close. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code,
 			     void *user_data)
@@ -229,6 +249,7 @@ static nghttp2_session_callbacks *new_callbacks(void)
 	nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
+	nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
 	return c;
 }

@@ -276,24 +276,27 @@ static bool write_unsent(struct h2_session *s)
 	return is_done;
 }
 
-/* Frames, as many as fit into the block. The last one may reach beyond it: into unsent. */
+/* Frames, as many as fit into the block; those of data come by themselves (h2_callbacks.c). The last one may reach beyond
+ * it: into unsent. */
 static size_t collect(struct h2_session *s, uint8_t *block)
 {
-	size_t len = 0;
-
-	while (len < LOOP_BLOCK_SIZE && s->unsent.len == 0) {
+	s->block = block;
+	s->block_len = 0;
+	while (s->block_len < LOOP_BLOCK_SIZE && s->unsent.len == 0) {
 		const uint8_t *frame;
 		ssize_t got = nghttp2_session_mem_send(s->ng, &frame);
-		size_t part;
+		size_t part = LOOP_BLOCK_SIZE - s->block_len;
 
 		if (got <= 0)
 			break; /* < 0: want of memory, or nothing that the next turn would not show */
-		part = (size_t)got < LOOP_BLOCK_SIZE - len ? (size_t)got : LOOP_BLOCK_SIZE - len;
-		memcpy(block + len, frame, part);
-		len += part;
+		if ((size_t)got < part)
+			part = (size_t)got;
+		memcpy(block + s->block_len, frame, part);
+		s->block_len += part;
 		(void)buf_append(&s->unsent, frame + part, (size_t)got - part); /* it fits */
 	}
-	return len;
+	s->block = NULL;
+	return s->block_len;
 }
 
 static bool write_block(struct h2_session *s, uint8_t *block)

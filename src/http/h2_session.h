@@ -67,6 +67,8 @@ struct h2_session {
 	struct list streams; /* all */
 	struct list due;     /* those to be told something */
 	struct buf unsent;   /* what the lower stream did not take yet */
+	uint8_t *block;      /* frames are being collected here */
+	size_t block_len;
 	struct later later;
 	struct timer timer; /* of the states behind H2_RUNNING */
 	struct timer answers_timer;

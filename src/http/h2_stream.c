@@ -147,6 +147,7 @@ void h2_stream_closed(struct h2_stream *st, uint32_t code)
 	h2_stream_fail(st, &e);
 }
 
+/* Says what the next frame may hold; the bytes are copied once, by h2_stream_send(). */
 static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags,
 		       nghttp2_data_source *source, void *user_data)
 {
@@ -156,12 +157,27 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len,
 	if (!st) /* reset by us; the frame that says so comes first */
 		return NGHTTP2_ERR_DEFERRED;
 	left = st->out.len - st->out_at;
-	if (len > left)
-		len = left;
-	if (len == 0 && !st->is_shut) {
+	if (left == 0 && !st->is_shut) {
 		st->is_deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (left <= len && st->is_shut)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)(left < len ? left : len);
+}
+
+static void drop_sent(struct h2_stream *st)
+{
+	if (st->is_orphan)
+		buf_done_secret(&st->out); /* an answer, with a token perhaps */
+	else
+		buf_done(&st->out);
+	st->out_at = 0;
+}
+
+void h2_stream_send(struct h2_stream *st, uint8_t *to, size_t len)
+{
 	if (len > 0)
 		memcpy(to, st->out.data + st->out_at, len);
 	st->out_at += (uint32_t)len;
@@ -170,17 +186,10 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len,
 		st->answer_ms = loop_now_ms(st->session->loop);
 	}
 	h2_budget_earn(&st->session->budgets, H2_BUDGET_WINDOWS, 2);
-	if (st->out_at == st->out.len) {
-		buf_done_secret(&st->out);
-		st->out_at = 0;
-	}
-	if (st->out.len == 0 && st->is_shut) {
-		st->is_shut_sent = true;
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	}
+	if (st->out_at == st->out.len)
+		drop_sent(st);
 	if (!st->message && st->out.len - st->out_at <= OUT_LOW)
 		h2_stream_note(st, STREAM_WRITABLE);
-	return (ssize_t)len;
 }
 
 nghttp2_data_provider h2_stream_provider(void)
@@ -237,8 +246,10 @@ static ssize_t read_stream(struct stream *stream, void *to, size_t len)
 		if (len > st->in.len)
 			len = st->in.len;
 		memcpy(to, st->in.data, len);
-		if (len == st->in.len)
-			buf_done_secret(&st->in);
+		if (len == st->in.len && st->message)
+			buf_done_secret(&st->in); /* a form, with a password perhaps */
+		else if (len == st->in.len)
+			buf_done(&st->in);
 		else
 			buf_consume(&st->in, len);
 		give_window_back(st, len);

@@ -69,6 +69,8 @@ nghttp2_data_provider h2_stream_provider(void);
 /* ---- for h2_callbacks.c and h2_session.c ---- */
 
 void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len);
+/* The next len bytes of what was written; those that the provider has announced. */
+void h2_stream_send(struct h2_stream *st, uint8_t *to, size_t len);
 void h2_stream_note(struct h2_stream *st, unsigned events);
 void h2_stream_fail(struct h2_stream *st, const struct err *e);
 void h2_stream_closed(struct h2_stream *st, uint32_t code);

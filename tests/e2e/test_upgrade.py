@@ -372,3 +372,52 @@ def test_killed_and_started_again(make_gateway, upstream):
     again = make_gateway.again(gateway)
     assert again.connect("redis", token=token).status == 200
     assert operator.status(again)["state"] == "running"
+
+
+def exchange(connection, data):
+    connection.sendall(data)
+    got = b""
+    while len(got) < len(data):
+        piece = connection.recv(65536)
+        assert piece, f"it ended after {got!r}"
+        got += piece
+    assert got == data
+
+
+def test_our_client_goes_over(start, upstream, make_client):
+    """Its tunnels live on, the next ones are the new process's, whatever they share of a connection to the gateway."""
+    scene = start(upstream.port)
+    listener = make_client(scene.gateway).listen("redis")
+    first = listener.dial()
+    exchange(first, b"before")
+    failures, served, is_over = [], [], threading.Event()
+
+    def come():
+        while not is_over.is_set():
+            try:
+                with listener.dial() as later:
+                    exchange(later, b"hello")
+                served.append(1)
+            except Exception as e:  # whatever it is, a user has noticed
+                failures.append(repr(e))
+
+    threads = [threading.Thread(target=come) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        target = len(served) + 20
+        eventually(lambda: len(served) >= target or failures, "20 more visits", 60)
+        scene.upgrade()
+    target = len(served) + 20
+    eventually(lambda: len(served) >= target or failures, "20 more visits", 60)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    exchange(first, b"still there")
+    assert is_alive(scene.pids[0])
+    first.close()
+    ends_well(scene)
+    with listener.dial() as later:
+        exchange(later, b"at the end")
+    assert listener.stop() == 0

@@ -49,6 +49,7 @@ enum exit_status cmd_help_run(const struct program *program, const struct option
 enum exit_status cmd_login_run(const struct program *program, const struct options *options);
 enum exit_status cmd_logout_run(const struct program *program, const struct options *options);
 enum exit_status cmd_k8s_run(const struct program *program, const struct options *options);
+enum exit_status cmd_proxy_run(const struct program *program, const struct options *options);
 enum exit_status cmd_routes_run(const struct program *program, const struct options *options);
 enum exit_status cmd_ssh_config_run(const struct program *program, const struct options *options);
 enum exit_status cmd_tcp_run(const struct program *program, const struct options *options);

@@ -36,6 +36,7 @@ struct local_tunnel {
 	struct err failure;            /* what is said if the gateway says nothing */
 	bool has_tried_stored;         /* a token found stored after a refusal */
 	bool has_logged_in;
+	local_tunnel_take_fn *take; /* NULL: local is there from the beginning */
 	local_tunnel_done_fn *on_done;
 	void *arg;
 };
@@ -118,6 +119,19 @@ static void on_relay_done(void *arg, const struct relay_result *result)
 	ask_why(t);
 }
 
+/* From whoever holds it; what goes to it first comes before the gateway's early bytes. */
+static void take_local(struct local_tunnel *t, struct relay_options *options, struct buf *early)
+{
+	struct buf first = { 0 };
+
+	options->a = t->take(t->arg, &first, &options->prefix_to_b);
+	buf_init(&options->prefix_to_a, first.len + early->len);
+	(void)buf_append_str(&options->prefix_to_a, buf_view(&first)); /* made to fit */
+	(void)buf_append_str(&options->prefix_to_a, buf_view(early));
+	buf_done(&first);
+	buf_done(early);
+}
+
 static void begin_relay(struct local_tunnel *t, struct tunnel_result *result)
 {
 	struct relay_options options = {
@@ -129,7 +143,10 @@ static void begin_relay(struct local_tunnel *t, struct tunnel_result *result)
 	};
 
 	memcpy(t->request_id, result->request_id, sizeof(t->request_id));
-	buf_move(&options.prefix_to_a, &result->early);
+	if (t->take)
+		take_local(t, &options, &result->early);
+	else
+		buf_move(&options.prefix_to_a, &result->early);
 	buf_done_secret(&t->token);
 	events_connected(t->context->events);
 	t->relay = relay_start(t->context->gateway->loop, &options);
@@ -206,17 +223,34 @@ static void on_tunnel(void *arg, struct tunnel_result *result)
 	}
 }
 
+static struct local_tunnel *start(const struct local_tunnel_context *context,
+				  local_tunnel_done_fn *on_done, void *arg)
+{
+	struct local_tunnel *t = mem_alloc(sizeof(*t));
+
+	*t = (struct local_tunnel){ .context = context, .on_done = on_done, .arg = arg };
+	buf_init(&t->token, TOKEN_MAX);
+	(void)load_token(t); /* without one the gateway asks for a login */
+	try_tunnel(t);
+	return t;
+}
+
 struct local_tunnel *local_tunnel_start(const struct local_tunnel_context *context,
 					struct stream *local, local_tunnel_done_fn *on_done,
 					void *arg)
 {
-	struct local_tunnel *t = mem_alloc(sizeof(*t));
+	struct local_tunnel *t = start(context, on_done, arg);
 
-	*t = (struct local_tunnel){
-		.context = context, .local = local, .on_done = on_done, .arg = arg
-	};
-	buf_init(&t->token, TOKEN_MAX);
-	(void)load_token(t); /* without one the gateway asks for a login */
-	try_tunnel(t);
+	t->local = local;
+	return t;
+}
+
+struct local_tunnel *local_tunnel_start_held(const struct local_tunnel_context *context,
+					     local_tunnel_take_fn *take,
+					     local_tunnel_done_fn *on_done, void *arg)
+{
+	struct local_tunnel *t = start(context, on_done, arg);
+
+	t->take = take;
 	return t;
 }

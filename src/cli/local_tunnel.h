@@ -11,6 +11,7 @@
  * Errors     Only through on_done, later.
  */
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "cli/exit_status.h"
@@ -42,6 +43,18 @@ typedef void local_tunnel_done_fn(void *arg, struct local_tunnel *t, enum exit_s
 struct local_tunnel *local_tunnel_start(const struct local_tunnel_context *context,
 					struct stream *local, local_tunnel_done_fn *on_done,
 					void *arg);
+
+/*
+ * The same for a local side that has to be answered first: take is called once, when the tunnel is open, and hands the stream
+ * over. What goes to it before anything else, and what has come from it already, is appended to the two buffers, whose maxima are
+ * set there.
+ */
+typedef struct stream *local_tunnel_take_fn(void *arg, struct buf *ret_to_local,
+					    struct buf *ret_from_local);
+
+struct local_tunnel *local_tunnel_start_held(const struct local_tunnel_context *context,
+					     local_tunnel_take_fn *take,
+					     local_tunnel_done_fn *on_done, void *arg);
 
 /* on_done will not run. */
 void local_tunnel_close(struct local_tunnel *t);

@@ -1,0 +1,145 @@
+/*
+ * proxy_target.c - either a local_tunnel or a dial and then a relay
+ *
+ * Web sites behind the gateway are TCP routes of port 8000, because port 443 of their name is the gateway itself
+ * (protocol.md 8.7).
+ */
+
+#include "cli/proxy_target.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/url.h"
+#include "cli/client.h"
+#include "io/dial.h"
+#include "io/relay.h"
+
+#define GATEWAY_PORT 443
+#define WEB_PORT     8000
+#define TARGET_MAX   512
+
+struct proxy_target {
+	struct proxy_target_options options; /* but for target */
+	struct destination destination;
+	struct gateway gateway;
+	struct local_tunnel_context context;
+	struct local_tunnel *tunnel;
+	struct dial *dial;
+	struct relay *relay;
+	struct later later; /* delivers a failure of the first step */
+	struct err failure;
+};
+
+void proxy_target_close(struct proxy_target *t)
+{
+	if (!t)
+		return;
+	later_cancel(&t->later);
+	if (t->tunnel)
+		local_tunnel_close(TAKE(t->tunnel));
+	dial_cancel(TAKE(t->dial));
+	relay_close(TAKE(t->relay), STREAM_CLOSE_NORMAL, NULL);
+	destination_done(&t->destination);
+	loop_free_later(t->options.client->loop, t);
+}
+
+static void finish(struct proxy_target *t, enum exit_status status, const struct err *e)
+{
+	t->options.on_done(t->options.arg, status, e);
+	proxy_target_close(t);
+}
+
+/* ---- through the gateway ---- */
+
+static struct stream *take_for_tunnel(void *arg, struct buf *ret_to_local,
+				      struct buf *ret_from_local)
+{
+	const struct proxy_target *t = arg;
+
+	return t->options.take(t->options.arg, ret_to_local, ret_from_local);
+}
+
+static void on_tunnel_done(void *arg, struct local_tunnel *tunnel, enum exit_status status,
+			   const struct err *e)
+{
+	struct proxy_target *t = arg;
+
+	t->tunnel = NULL; /* it closes itself */
+	finish(t, status, e);
+}
+
+static void deliver_failure(struct later *later)
+{
+	struct proxy_target *t = container_of(later, struct proxy_target, later);
+
+	finish(t, EXIT_STATUS_USAGE, &t->failure);
+}
+
+static void start_tunnel(struct proxy_target *t, const struct authority *target)
+{
+	const char *open = target->is_ip6_literal ? "[" : "";
+	const char *close = target->is_ip6_literal ? "]" : "";
+	uint16_t port = target->port == GATEWAY_PORT ? WEB_PORT : target->port;
+	char text[TARGET_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s%.*s%s:%u", open, STR_FMT(target->host), close,
+		       (unsigned)port); /* longer ones are no destination */
+	if (destination_parse(str_from(text), t->options.gateway_url, &t->destination,
+			      &t->failure) < 0) {
+		later_start(&t->later, t->options.client->loop, deliver_failure);
+		return;
+	}
+	client_tunnels(t->options.client, &t->destination, &t->gateway, &t->context);
+	t->tunnel = local_tunnel_start_held(&t->context, take_for_tunnel, on_tunnel_done, t);
+}
+
+/* ---- directly ---- */
+
+static void on_relay_done(void *arg, const struct relay_result *result)
+{
+	struct proxy_target *t = arg;
+
+	t->relay = NULL;
+	finish(t, EXIT_STATUS_OK, NULL);
+}
+
+static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
+		      const struct err *e)
+{
+	struct proxy_target *t = arg;
+	struct relay_options options = { .b = stream, .on_done = on_relay_done, .arg = t };
+
+	t->dial = NULL;
+	if (!stream) {
+		finish(t, EXIT_STATUS_UNREACHABLE, e);
+		return;
+	}
+	options.a = t->options.take(t->options.arg, &options.prefix_to_a, &options.prefix_to_b);
+	t->relay = relay_start(t->options.client->loop, &options);
+}
+
+static void start_dial(struct proxy_target *t, const struct authority *target)
+{
+	t->dial = dial_start(t->options.client->loop, t->options.client->resolver,
+			     &(struct dial_target){ .host = target->host,
+						    .port = target->port,
+						    .timeout_ms = DIAL_TIMEOUT_MS },
+			     on_dialed, t);
+}
+
+struct proxy_target *proxy_target_start(const struct proxy_target_options *options)
+{
+	struct proxy_target *t = mem_alloc(sizeof(*t));
+	struct authority target;
+
+	*t = (struct proxy_target){ .options = *options };
+	if (authority_parse_connect(options->target, &target, &t->failure) < 0)
+		later_start(&t->later, options->client->loop, deliver_failure);
+	else if (options->through_gateway)
+		start_tunnel(t, &target);
+	else
+		start_dial(t, &target);
+	t->options.target = (struct str){ 0 };
+	return t;
+}

@@ -26,8 +26,10 @@ static void get(struct exchange_fixture *f, const char *path, const char *token)
 			       path, token);
 }
 
+/* The session of the fixture ends in an hour. */
 #define HEADERS                                                                                    \
 	"cache-control: no-store\nx-content-type-options: nosniff\n"                               \
+	"x-pomerium-session-expires: 1767229200\n"                                                 \
 	"server: pomerium\nx-request-id: <uuid>\n"
 
 static void test_user(void **state)

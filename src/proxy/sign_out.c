@@ -123,7 +123,7 @@ struct ending {
 	struct query ids;
 	size_t next;
 	struct str location;
-	sign_out_answer_fn *answer;
+	enum step (*answer)(struct exchange *x, struct str location);
 };
 
 static enum step end_next(struct exchange *x, struct ending *ending);
@@ -187,7 +187,7 @@ static enum step end_next(struct exchange *x, struct ending *ending)
 }
 
 static enum step end_sessions(struct exchange *x, const struct query *ids,
-			      sign_out_answer_fn *answer)
+			      enum step (*answer)(struct exchange *x, struct str location))
 {
 	struct ending *ending = arena_alloc(&x->arena, sizeof(*ending));
 
@@ -196,7 +196,8 @@ static enum step end_sessions(struct exchange *x, const struct query *ids,
 	return end_next(x, ending);
 }
 
-enum step sign_out_session(struct exchange *x, struct str id, sign_out_answer_fn *answer)
+enum step sign_out_session(struct exchange *x, struct str id,
+			   enum step (*answer)(struct exchange *x, struct str location))
 {
 	struct query ids = { 0 };
 

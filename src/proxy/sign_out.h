@@ -6,8 +6,9 @@
 
 #include "proxy/exchange.h"
 
-/* location: where a browser has to go for the login at the provider to end as well; may be empty. */
-typedef enum step sign_out_answer_fn(struct exchange *x, struct str location);
-
-/* As a stage: answers with answer, or that the store is away. id has to live as long as the exchange. */
-enum step sign_out_session(struct exchange *x, struct str id, sign_out_answer_fn *answer);
+/*
+ * As a stage: answers with answer, or that the store is away. id has to live as long as the exchange. location: where a
+ * browser has to go for the login at the provider to end as well; may be empty.
+ */
+enum step sign_out_session(struct exchange *x, struct str id,
+			   enum step (*answer)(struct exchange *x, struct str location));

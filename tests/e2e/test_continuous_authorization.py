@@ -226,6 +226,13 @@ def test_a_file_of_users_is_changed(make_scene, tmp_path):
     scene.expect("session-revoked", within=2 * WITHIN + MARGIN)  # first the file has to be noticed
 
 
+def test_a_group_is_taken_away(make_scene):
+    """It was his at the login, and the token is still good: for other things."""
+    scene = make_scene(route={"allowed_groups": [DEMO.groups[0], ALICE.groups[0]]})
+    scene.expect("policy-denied", edit(scene, local_users=[DEMO.entry(groups=["others"]), ALICE.entry()]))
+    assert scene.gateway.connect("redis", token=scene.token).status == 403
+
+
 def test_other_edits_of_users_end_nothing(scene):
     edit(scene, local_users=[DEMO.entry(name="Another Name", groups=["more"]), ALICE.entry()])
     scene.expect_nothing()

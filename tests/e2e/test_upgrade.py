@@ -340,6 +340,15 @@ def test_another_number_of_workers(start, traffic, before, after):
     ends_well(scene)
 
 
+def test_told_to_end_while_it_gives_up_workers(start, upstream):
+    """Sockets that nobody will have any more are kept for a moment; the signal comes in that moment."""
+    scene = start(upstream.port, workers=4)
+    scene.configure(workers=1)
+    scene.upgrade()
+    os.kill(scene.gateway.pid, signal.SIGTERM)
+    ends_well(scene)
+
+
 def test_another_address(start, upstream):
     scene = start(upstream.port)
     port = free_port()

@@ -118,6 +118,7 @@ class Pomerium(Proxy):
         config = {
             "address": f"127.0.0.1:{self.port}",
             "workers": 1,
+            "drain_timeout": "0",
             "certificates": [{"cert": str(self.certificate[0]), "key": str(self.certificate[1])}],
             "shared_secret": secret,
             "cookie_secret": secret,

@@ -128,6 +128,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 
 	if (!name)
 		return 0;
+	tls_kept_sessions_put(&config->kept, name, session);
 	tls_sessions_put(&config->sessions, name, session);
 	return 1; /* the reference was taken */
 }
@@ -197,6 +198,7 @@ int tls_config_new_client(const struct tls_client_options *options, struct tls_c
 	SSL_CTX *context;
 
 	config->verifies = options->verify;
+	tls_kept_sessions_bind(&config->kept, options);
 	if (tls_config_set_alpn(config, options->alpn, e))
 		return -1;
 	context = tls_config_add_context(config, e);
@@ -204,6 +206,11 @@ int tls_config_new_client(const struct tls_client_options *options, struct tls_c
 		return -1;
 	*ret = TAKE(config);
 	return 0;
+}
+
+void tls_config_keep_sessions(struct tls_config *config, const struct tls_session_store *store)
+{
+	config->kept.store = *store;
 }
 
 /* ---- for tls_stream ---- */
@@ -253,7 +260,9 @@ bool tls_config_is_server(const struct tls_config *config)
 	return config->is_server;
 }
 
-struct tls_sessions *tls_config_sessions(struct tls_config *config)
+SSL_SESSION *tls_config_take_session(struct tls_config *config, const char *name)
 {
-	return &config->sessions;
+	SSL_SESSION *session = tls_sessions_take(&config->sessions, name);
+
+	return session ? session : tls_kept_sessions_take(&config->kept, name);
 }

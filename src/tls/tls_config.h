@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -57,6 +58,22 @@ struct tls_client_options {
 
 int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,
 			  struct err *e);
+
+#define TLS_SESSION_SIZE_MAX 16384
+
+/*
+ * Where a client keeps sessions for processes that come later. The key, hexadecimal digits, stands for a server's name and
+ * for everything that decides whom to trust. A session is a secret.
+ */
+struct tls_session_store {
+	void *arg;
+	void (*put)(void *arg, const char *key, struct str session);
+	/* And forgets it. ret_session has a maximum of TLS_SESSION_SIZE_MAX. */
+	bool (*take)(void *arg, const char *key, struct buf *ret_session);
+};
+
+/* To be called before anybody uses it. One that does not verify keeps nothing. */
+void tls_config_keep_sessions(struct tls_config *config, const struct tls_session_store *store);
 
 /*
  * Of two servers, one after the other: sessions begun with the earlier one are resumed by this one, if its demands on clients are

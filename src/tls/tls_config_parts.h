@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/ref.h"
 #include "tls/tls_config.h"
+#include "tls/tls_kept_sessions.h"
 #include "tls/tls_pem.h"
 #include "tls/tls_sessions.h"
 
@@ -30,6 +31,7 @@ struct tls_config {
 	struct buf alpn_wire;
 	char *plain_http_reply;
 	struct tls_sessions sessions;
+	struct tls_kept_sessions kept; /* of a client */
 	struct client_auth *client_auth; /* of a server; with its destructor */
 	void (*client_auth_free)(struct client_auth *auth);
 };

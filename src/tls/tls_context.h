@@ -19,5 +19,5 @@ bool tls_config_verifies(const struct tls_config *config);
 bool tls_config_is_server(const struct tls_config *config);
 struct str tls_config_plain_http_reply(const struct tls_config *config);
 
-/* Sessions that the client may resume. */
-struct tls_sessions *tls_config_sessions(struct tls_config *config);
+/* A session that the client may resume, for the caller to free, or NULL. */
+SSL_SESSION *tls_config_take_session(struct tls_config *config, const char *name);

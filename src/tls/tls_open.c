@@ -72,7 +72,7 @@ static bool expect_name(struct tls_stream *ts, struct str name)
 
 static void resume(struct tls_stream *ts)
 {
-	SSL_SESSION *session = tls_sessions_take(tls_config_sessions(ts->config), ts->name);
+	SSL_SESSION *session = tls_config_take_session(ts->config, ts->name);
 
 	SSL_set_app_data(ts->ssl, ts->name);
 	if (session)

@@ -46,5 +46,9 @@ class Clock:
     def leap(self, seconds):
         """The gateway is asked something then: it is asleep, and the kernel, which would wake it, has another clock."""
         self.advance(seconds)
+        self.wake()
+
+    def wake(self):
+        """The thread that answers is the one that looks after sessions."""
         page = Browser(self.gateway.ca).get(f"http://127.0.0.1:{self.health_port}/healthz")
         assert page.status == 200, page.text

@@ -53,5 +53,6 @@ enum exit_status cmd_proxy_run(const struct program *program, const struct optio
 enum exit_status cmd_routes_run(const struct program *program, const struct options *options);
 enum exit_status cmd_ssh_config_run(const struct program *program, const struct options *options);
 enum exit_status cmd_tcp_run(const struct program *program, const struct options *options);
+enum exit_status cmd_udp_run(const struct program *program, const struct options *options);
 enum exit_status cmd_version_run(const struct program *program, const struct options *options);
 enum exit_status cmd_whoami_run(const struct program *program, const struct options *options);

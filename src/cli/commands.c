@@ -27,6 +27,20 @@ static const struct command commands[] = {
 		.run = cmd_tcp_run,
 	},
 	{
+		.name = "udp",
+		.usage = "DESTINATION",
+		.summary = "open a UDP tunnel",
+		.description =
+			"Listens on a local UDP address. Each address that sends packets to it gets a session of\n"
+			"its own, which carries them through the gateway to the destination and the answers back.\n\n"
+			"DESTINATION is host:port as the route is called, udp+https://host:port, or\n"
+			"udp+https://gateway/host:port to name the gateway as well.",
+		.option_groups = OPTION_GROUP_UDP | GROUPS_OF_USER,
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.run = cmd_udp_run,
+	},
+	{
 		.name = "proxy",
 		.usage = "",
 		.summary = "run a local HTTP and SOCKS5 proxy",

@@ -10,6 +10,8 @@
  * Errors     Only through on_done, later.
  */
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct destination;
@@ -28,6 +30,7 @@ struct gateway {
 	const struct destination *destination;
 	const struct proxy_options *proxies; /* NULL: reached directly */
 	struct transport *transport; /* shared connections for tunnels; NULL: each has its own */
+	bool carries_udp;            /* what its tunnels are asked for */
 };
 
 struct gateway_dial;

@@ -137,6 +137,7 @@ static void begin_relay(struct local_tunnel *t, struct tunnel_result *result)
 	struct relay_options options = {
 		.a = TAKE(t->local),
 		.b = result->stream,
+		.idle_timeout_ms = t->context->idle_ms,
 		.linger_ms = result->can_half_close ? 0 : LOCAL_TUNNEL_LINGER_MS,
 		.on_done = on_relay_done,
 		.arg = t,

@@ -31,6 +31,7 @@ struct local_tunnel_context {
 	const struct events *events;
 	struct credentials *credentials;
 	struct login *login;
+	uint64_t idle_ms; /* a tunnel without bytes for so long ends; 0: none does */
 };
 
 /*

@@ -28,6 +28,7 @@ enum option_group {
 	OPTION_GROUP_SEVERAL = 32,  /* connect */
 	OPTION_GROUP_PROXY = 64,    /* proxy */
 	OPTION_GROUP_GATEWAY = 128, /* login, logout, whoami */
+	OPTION_GROUP_UDP = 256,     /* udp */
 };
 
 struct options {
@@ -44,6 +45,7 @@ struct options {
 	const char *service_account;
 	const char *service_account_file;
 	const char *listen;
+	const char *idle_timeout;
 	const char *pomerium_url;
 	const char *proxy_domains[OPTIONS_LIST_MAX + 1]; /* NULL behind the last */
 	const char *transport;

@@ -1,7 +1,7 @@
 /*
  *	a shared connection has room ------------------------> h2_connect
  *	none has: WAITING for the one dial of the transport --> h2_connect, or HTTP/1.1 if the gateway chose that
- *	HTTP/1.1 is known, asked for, or all there is: gateway_dial -> connect_client
+ *	HTTP/1.1 is known, asked for, or all there is, or it is about UDP: gateway_dial -> connect_client
  *
  * A call changes to another way at most once: h2_connect that failed with its connection waits again, one that was not
  * understood goes over HTTP/1.1.
@@ -321,7 +321,7 @@ static void begin(struct transport_call *call)
 	struct transport *t = call->gateway->transport;
 	struct shared_connection *c;
 
-	if (!t || t->mode == TRANSPORT_H1 || t->knows_h1 || !call->gateway->destination->uses_tls) {
+	if (call->request.is_udp || !t || t->mode == TRANSPORT_H1 || t->knows_h1 || !call->gateway->destination->uses_tls) {
 		begin_h1(call);
 		return;
 	}

@@ -228,6 +228,7 @@ static struct connect_request make_request(struct tunnel *t)
 		.headers = t->headers,
 		.header_count = t->authorization.len > 0 ? 2 : 1,
 		.timeout_ms = TUNNEL_ANSWER_TIMEOUT_MS,
+		.is_udp = t->gateway->carries_udp,
 	};
 }
 

@@ -281,5 +281,7 @@ struct stream *chunked_stream_client(struct loop *loop, struct stream *lower,
 
 	c->body = *body;
 	buf_move(&c->received, early);
+	if (c->received.len == 0)
+		buf_done(&c->received); /* memory without contents is not kept */
 	return &c->stream;
 }

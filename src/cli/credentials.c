@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "cli/cache_file.h"
 #include "cli/events.h"
+#include "cli/login_lock.h"
 #include "jose/mac.h"
 
 #define BASE36_DIGITS_MAX 50 /* 256 bits */
@@ -168,14 +169,37 @@ static bool is_same_secret(struct str a, struct str b)
 	return a.len == b.len && mem_equal_secret(a.at, b.at, a.len);
 }
 
-void credentials_forget(struct credentials *c, struct str refused_token)
+struct forgetting {
+	struct credentials *credentials;
+	struct str refused;
+};
+
+static void forget_if_it_is_that(void *arg)
 {
+	struct forgetting *f = arg;
+	struct credentials *c = f->credentials;
 	struct buf stored = BUF_INIT(TOKEN_MAX);
 
-	if (credentials_load(c, &stored) && is_same_secret(buf_view(&stored), refused_token)) {
+	if (credentials_load(c, &stored) && is_same_secret(buf_view(&stored), f->refused)) {
 		buf_done_secret(&c->in_memory);
 		if (c->path)
 			(void)unlink(c->path); /* if it stays, it is refused again */
 	}
 	buf_done_secret(&stored);
+}
+
+/*
+ * Between a look at the file and its removal another process must not store its new token there. Whoever logs in just now
+ * is going to replace the file anyway.
+ */
+void credentials_forget(struct credentials *c, struct str refused_token)
+{
+	struct forgetting f = { .credentials = c, .refused = refused_token };
+
+	if (str_is_empty(refused_token))
+		return;
+	if (c->path && c->in_memory.len == 0)
+		(void)login_lock_around(c->lock_path, forget_if_it_is_that, &f);
+	else
+		forget_if_it_is_that(&f);
 }

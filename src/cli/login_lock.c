@@ -20,29 +20,30 @@
 #include "cli/cache_file.h"
 #include "io/loop.h"
 
-#define POLL_FIRST_MS 20
-#define POLL_LAST_MS  250
-#define HOLDER_TEXT   64
-#define SENTENCE_MAX  512
-#define TRIES_AT_ONCE 16 /* at files that lose their name meanwhile */
+#define POLL_FIRST_MS     20
+#define POLL_LAST_MS      250
+#define HOLDER_TEXT       64
+#define SENTENCE_MAX      512
+#define BUSY_BEFORE_WORDS 3
+#define TRIES_AT_ONCE     16 /* at files that lose their name meanwhile */
 
 struct login_lock {
 	struct login_lock_options options;
 	struct timer timer;
 	uint64_t deadline_ms;
 	uint64_t interval_ms;
-	int fd; /* locked; -1: not */
-	bool has_said;
+	int fd;                   /* locked; -1: not */
+	unsigned busy_count;      /* looks that found it busy */
 	char holder[HOLDER_TEXT]; /* as read: "4711 1767225600" */
 };
 
 enum attempt { ATTEMPT_GOT, ATTEMPT_BUSY, ATTEMPT_STALE, ATTEMPT_IMPOSSIBLE };
 
-static void read_holder(struct login_lock *lock, int fd)
+static void read_holder(int fd, char holder[HOLDER_TEXT])
 {
-	ssize_t got = pread(fd, lock->holder, sizeof(lock->holder) - 1, 0);
+	ssize_t got = pread(fd, holder, HOLDER_TEXT - 1, 0);
 
-	lock->holder[got > 0 ? got : 0] = '\0';
+	holder[got > 0 ? got : 0] = '\0';
 }
 
 /* Who cannot write here can log in all the same: the others will not know who it is. */
@@ -75,9 +76,9 @@ static int lock_file(int fd)
 	return rc < 0 ? errno : 0;
 }
 
-static enum attempt try_once(struct login_lock *lock, struct err *e)
+static enum attempt try_once(const char *path, char holder[HOLDER_TEXT], int *ret_fd, struct err *e)
 {
-	int fd = cache_file_open(lock->options.path, e);
+	int fd = cache_file_open(path, e);
 	enum attempt result = ATTEMPT_STALE;
 	int errnum;
 
@@ -85,29 +86,55 @@ static enum attempt try_once(struct login_lock *lock, struct err *e)
 		return ATTEMPT_IMPOSSIBLE;
 	errnum = lock_file(fd);
 	if (errnum == EWOULDBLOCK) {
-		read_holder(lock, fd);
+		read_holder(fd, holder);
 		result = ATTEMPT_BUSY;
 	} else if (errnum) {
-		err_errno(e, errnum, "cannot lock %s", lock->options.path);
+		err_errno(e, errnum, "cannot lock %s", path);
 		result = ATTEMPT_IMPOSSIBLE;
-	} else if (has_its_name(fd, lock->options.path)) {
+	} else if (has_its_name(fd, path)) {
 		write_holder(fd);
-		lock->fd = fd;
+		*ret_fd = fd;
 		return ATTEMPT_GOT;
 	}
 	(void)close(fd); /* nothing was written */
 	return result;
 }
 
-static enum attempt try(struct login_lock *lock, struct err *e)
+static enum attempt try(const char *path, char holder[HOLDER_TEXT], int *ret_fd, struct err *e)
 {
 	for (unsigned i = 0; i < TRIES_AT_ONCE; i++) {
-		enum attempt attempt = try_once(lock, e);
+		enum attempt attempt = try_once(path, holder, ret_fd, e);
 
 		if (attempt != ATTEMPT_STALE)
 			return attempt;
 	}
 	return ATTEMPT_BUSY;
+}
+
+static void give_back(const char *path, int fd)
+{
+	(void)unlink(path); /* what is left is an empty lock, which is free */
+	(void)close(fd);
+}
+
+bool login_lock_around(const char *path, void (*run)(void *arg), void *arg)
+{
+	char holder[HOLDER_TEXT];
+	struct err ignored;
+	int fd = -1;
+
+	switch (try(path, holder, &fd, &ignored)) {
+	case ATTEMPT_BUSY:
+	case ATTEMPT_STALE:
+		return false;
+	case ATTEMPT_GOT:
+	case ATTEMPT_IMPOSSIBLE:
+		break;
+	}
+	run(arg);
+	if (fd >= 0)
+		give_back(path, fd);
+	return true;
 }
 
 /* "process 4711, since 5:57PM" */
@@ -138,9 +165,9 @@ static void say_waiting(struct login_lock *lock)
 	char holder[SENTENCE_MAX / 2];
 	char sentence[SENTENCE_MAX];
 
-	if (lock->has_said)
+	/* Somebody who only removes a token has it for a moment. */
+	if (++lock->busy_count != BUSY_BEFORE_WORDS)
 		return;
-	lock->has_said = true;
 	describe_holder(lock, holder, sizeof(holder));
 	(void)snprintf(sentence, sizeof(sentence),
 		       "waiting for the login to %s that goes on already (%s)",
@@ -172,7 +199,7 @@ static void on_timer(struct timer *timer)
 		finish(lock, LOGIN_LOCK_OVER, NULL);
 		return;
 	}
-	switch (try(lock, &e)) {
+	switch (try(lock->options.path, lock->holder, &lock->fd, &e)) {
 	case ATTEMPT_GOT:
 		/* Its last owner may have stored the token between the two looks. */
 		if (lock->options.is_over(lock->options.arg))
@@ -222,9 +249,7 @@ void login_lock_release(struct login_lock *lock)
 	if (!lock)
 		return;
 	timer_cancel(&lock->timer);
-	if (lock->fd >= 0) {
-		(void)unlink(lock->options.path); /* what is left is an empty lock, which is free */
-		(void)close(lock->fd);
-	}
+	if (lock->fd >= 0)
+		give_back(lock->options.path, lock->fd);
 	loop_free_later(lock->options.loop, lock);
 }

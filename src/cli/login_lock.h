@@ -44,5 +44,11 @@ struct login_lock_options {
 
 struct login_lock *login_lock_start(const struct login_lock_options *options);
 
+/*
+ * Calls run while nobody else logs in, at once, or not at all: false if somebody does. Without a lock where there can be
+ * none.
+ */
+bool login_lock_around(const char *path, void (*run)(void *arg), void *arg);
+
 /* Gives the lock back, if there is one; on_done will not run. NULL is ignored. */
 void login_lock_release(struct login_lock *lock);

@@ -149,6 +149,8 @@ static void test_the_second_waits_and_says_for_whom(void **state)
 
 	begin(f, &f->a);
 	begin(f, &f->b);
+	assert_int_equal(f->b.waiting_count, 0); /* it may be over in a moment */
+	pass(f, 1000);
 	pass(f, 1000);
 	pass(f, 1000);
 	assert_int_equal(f->b.done_count, 0);
@@ -216,6 +218,8 @@ static void test_a_holder_that_says_nonsense(void **state)
 	assert_int_equal(write(fd, "\x1b[2J evil", 10), 10);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	begin(f, &f->a);
+	pass(f, 1000);
+	pass(f, 1000);
 	assert_non_null(strstr(f->a.sentence, "(another process)"));
 	(void)close(fd);
 	pass(f, 1000);
@@ -249,6 +253,30 @@ static void test_where_there_can_be_no_lock(void **state)
 	assert_int_not_equal(f->b.error.kind, ERR_NONE);
 }
 
+static void count(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void test_around(void **state)
+{
+	struct fixture *f = *state;
+	unsigned run_count = 0;
+
+	assert_true(login_lock_around(f->path, count, &run_count));
+	assert_int_equal(run_count, 1);
+	assert_false(exists(f->path));
+	begin(f, &f->a);
+	assert_false(login_lock_around(f->path, count, &run_count));
+	assert_int_equal(run_count, 1);
+	assert_true(exists(f->path));
+	end(&f->a);
+	assert_int_equal(symlink("/dev/null", f->path), 0);
+	assert_true(login_lock_around(f->path, count, &run_count));
+	assert_int_equal(run_count, 2);
+	assert_true(exists(f->path));
+}
+
 static void test_silence_after_release(void **state)
 {
 	struct fixture *f = *state;
@@ -275,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_file_without_a_name_locks_nobody_out, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_where_there_can_be_no_lock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_around, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silence_after_release, setup, teardown),
 	};
 

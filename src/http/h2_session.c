@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "http/h2_stream.h"
 
-#define READ_ROUNDS  4
 #define WRITE_ROUNDS 4
 
 static void on_later(struct later *later)
@@ -198,23 +197,19 @@ static void handle_no_bytes(struct h2_session *s, ssize_t result)
 	finish(s, &e, STREAM_CLOSE_NORMAL);
 }
 
-/* Returns what the last read said. */
+/* One block, so that readers take theirs before there is more. Returns what reading said. */
 static ssize_t read_into_nghttp2(struct h2_session *s, void *block)
 {
-	ssize_t got = STREAM_AGAIN;
+	ssize_t got = stream_read(s->lower, block, LOOP_BLOCK_SIZE);
+	ssize_t result;
 
-	for (int i = 0; i < READ_ROUNDS && s->state == H2_RUNNING; i++) {
-		ssize_t result;
-
-		got = stream_read(s->lower, block, LOOP_BLOCK_SIZE);
-		if (got <= 0)
-			return got;
-		s->heard_ms = loop_now_ms(s->loop);
-		result = nghttp2_session_mem_recv(s->ng, block, (size_t)got);
-		if (result < 0)
-			handle_violation(s, result);
-	}
-	if (s->state == H2_RUNNING)
+	if (got <= 0)
+		return got;
+	s->heard_ms = loop_now_ms(s->loop);
+	result = nghttp2_session_mem_recv(s->ng, block, (size_t)got);
+	if (result < 0)
+		handle_violation(s, result);
+	else
 		h2_session_wake(s); /* there may be more */
 	return got;
 }

@@ -13,8 +13,9 @@
 
 #include "base/mem.h"
 
-#define OUT_LOW (H2_OUT_MAX / 2) /* with no more than that left, the writer is told */
-#define GROW_MS 200
+#define OUT_LOW  (H2_OUT_MAX / 2) /* with no more than that left, the writer is told */
+#define GROW_MS  200
+#define BULK_MIN 4096
 
 static const struct stream_ops h2_stream_ops;
 
@@ -105,6 +106,9 @@ void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len)
 		(void)nghttp2_session_consume_stream(s->ng, st->id, len);
 		return;
 	}
+	/* Much at once is followed by more: room for it, instead of moving what is there. */
+	if (st->in.len == 0 && len >= BULK_MIN)
+		(void)buf_reserve(&st->in, H2_WINDOW);
 	/* The window is held by nghttp2; H2_WINDOW_MAX is above every window. */
 	if (buf_append(&st->in, data, len) < 0)
 		return;
@@ -266,13 +270,12 @@ static ssize_t read_stream(struct stream *stream, void *to, size_t len)
 static ssize_t write_stream(struct stream *stream, const struct iovec *iov, int count)
 {
 	struct h2_stream *st = h2_stream_from(stream);
-	size_t left = st->out.len - st->out_at;
 	size_t done = 0;
 
 	if (st->is_failed)
 		return STREAM_FAILED;
 	assert(!st->is_shut);
-	if (st->out_at > 0 && left < H2_OUT_MAX) {
+	if (st->out_at > 0) {
 		buf_consume(&st->out, st->out_at);
 		st->out_at = 0;
 	}
@@ -280,6 +283,8 @@ static ssize_t write_stream(struct stream *stream, const struct iovec *iov, int 
 		size_t room = H2_OUT_MAX - st->out.len;
 		size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
 
+		if (st->out.len == 0 && part >= BULK_MIN)
+			(void)buf_reserve(&st->out, H2_OUT_MAX);
 		(void)buf_append(&st->out, iov[i].iov_base, part); /* there is room */
 		done += part;
 	}

@@ -16,7 +16,7 @@ BELOW = {
     "identity": {"base", "jose"},
     "session": {"base", "jose", "identity"},
     "proxy": {"base", "io", "jose", "config", "tls", "http", "policy", "identity", "session"},
-    "cli": {"base", "io", "tls", "http", "jose"},
+    "cli": {"base", "io", "tls", "http", "jose", "config"},
 }
 
 # Third-party headers, and the modules that may see them.

@@ -45,6 +45,7 @@ enum exit_status cmd_auth_run(const struct program *program, const struct option
 enum exit_status cmd_cache_run(const struct program *program, const struct options *options);
 enum exit_status cmd_check_run(const struct program *program, const struct options *options);
 enum exit_status cmd_completion_run(const struct program *program, const struct options *options);
+enum exit_status cmd_connect_run(const struct program *program, const struct options *options);
 enum exit_status cmd_help_run(const struct program *program, const struct options *options);
 enum exit_status cmd_login_run(const struct program *program, const struct options *options);
 enum exit_status cmd_logout_run(const struct program *program, const struct options *options);

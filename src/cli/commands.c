@@ -41,6 +41,22 @@ static const struct command commands[] = {
 		.run = cmd_udp_run,
 	},
 	{
+		.name = "connect",
+		.usage = "[NAME...]",
+		.summary = "open several TCP tunnels",
+		.description =
+			"Opens the routes that are named, or all that can be opened (--all), prints a table of their\n"
+			"local addresses on standard output, and keeps them open. Connections made while the\n"
+			"gateway cannot be reached wait for it, up to two minutes.\n\n"
+			"A NAME is one of ~/.config/pomerium-cli/tunnels.yaml, a list of tunnels with name,\n"
+			"destination and, if wanted, listen; or a route of the gateway (see routes list): its name,\n"
+			"its destination, or the first label of its host. The gateway is that of --pomerium-url,\n"
+			"else the one used last. A route's port is used on 127.0.0.1 if it is free.",
+		.option_groups = OPTION_GROUP_SEVERAL | GROUPS_OF_USER,
+		.arguments_max = OPTIONS_ARGUMENTS_MAX,
+		.run = cmd_connect_run,
+	},
+	{
 		.name = "proxy",
 		.usage = "",
 		.summary = "run a local HTTP and SOCKS5 proxy",

@@ -23,6 +23,7 @@
 #include "cli/transport.h"
 #include "io/resolver.h"
 #include "io/signals.h"
+#include "tls/tls_config.h"
 
 #define LAST_URL_MAX 1024
 
@@ -55,6 +56,17 @@ static void on_signal(void *arg, int number)
 	client_stop(client, client->signal_status);
 }
 
+/* Both configurations trust the same: what one has begun the other may resume. */
+static void keep_sessions(struct client *client)
+{
+	struct tls_session_store store;
+
+	session_files_init(&client->sessions, client->cache_root);
+	store = session_files_store(&client->sessions);
+	tls_config_keep_sessions(client->tls, &store);
+	tls_config_keep_sessions(client->transport_tls, &store);
+}
+
 int client_open(struct client *client, enum exit_status signal_status, struct err *e)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, 0 };
@@ -66,6 +78,7 @@ int client_open(struct client *client, enum exit_status signal_status, struct er
 	if (cache_dir_locate(getenv("XDG_CACHE_HOME"), getenv("HOME"), &client->cache_root, &why) <
 	    0)
 		events_warning(&client->events, "logins are kept in memory only", &why);
+	keep_sessions(client);
 	client->loop = loop_new();
 	client->resolver = resolver_new(client->loop, e);
 	if (!client->resolver)
@@ -180,6 +193,7 @@ void client_done(struct client *client)
 	buf_done_secret(&client->service_account);
 	tls_config_unref(TAKE(client->tls));
 	proxy_options_done(&client->proxies);
+	session_files_done(&client->sessions);
 	tls_config_unref(TAKE(client->transport_tls));
 }
 

@@ -21,12 +21,14 @@
 #include "cli/local_tunnel.h"
 #include "cli/login.h"
 #include "cli/proxy_options.h"
+#include "cli/session_files.h"
 #include "cli/transport.h"
 
 struct options;
 struct signals;
 
 struct client {
+	struct session_files sessions; /* of TLS */
 	struct tls_config *tls;
 	struct proxy_options proxies;
 	struct tls_config *transport_tls; /* the same for tunnels, which may share HTTP/2 */

@@ -84,6 +84,7 @@ static enum exit_status forget(struct logout *l)
 					   on_answer, l);
 	buf_done_secret(&token);
 	status = client_run(&l->client);
+	session_files_clear(&l->client.sessions);
 	gateway_request_cancel(TAKE(l->request));
 	return status;
 }

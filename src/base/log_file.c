@@ -219,9 +219,17 @@ struct log_file *log_file_new(void (*on_problem)(void *arg, const struct err *e)
 
 int log_file_open(const char *path, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	/* A pipe that nobody reads would be waited for, by whoever has other things to do. */
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		      0600);
 
-	return fd < 0 ? err_errno(e, errno, "opening %s", path) : fd;
+	if (fd < 0)
+		return err_errno(e, errno, "opening %s", path);
+	if (fcntl(fd, F_SETFL, O_APPEND) == 0) /* and without O_NONBLOCK */
+		return fd;
+	(void)err_errno(e, errno, "opening %s", path);
+	(void)close(fd); /* nothing was written to it */
+	return -1;
 }
 
 void log_file_use(struct log_file *f, int fd)

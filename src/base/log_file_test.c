@@ -139,11 +139,16 @@ static void test_a_bad_path_changes_nothing(void **state)
 {
 	struct scene s;
 	struct err e = { 0 };
+	char pipe[sizeof(s.path)];
 
 	scene_init(&s);
+	(void)snprintf(pipe, sizeof(pipe), "%s/pipe", s.directory);
 	use(s.file, s.path);
 	assert_int_equal(log_file_open("/nonexistent/audit.log", &e), -1);
 	assert_non_null(strstr(e.text, "/nonexistent/audit.log"));
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(log_file_open(pipe, &e), -1); /* nobody reads there, and nobody waits */
+	assert_int_equal(unlink(pipe), 0);
 	log_file_append(s.file, STR("one\n"));
 	log_file_free(s.file);
 	assert_text(s.path, "one\n");

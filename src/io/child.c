@@ -1,11 +1,15 @@
 #include "io/child.h"
 
 #include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 
 #include <uv.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "io/loop.h"
 
 #define STANDARD_STREAMS 3
@@ -40,6 +44,21 @@ void child_close(struct child *c)
 	uv_close((uv_handle_t *)&c->process, on_closed);
 }
 
+/* Libraries open some that say nothing of children. */
+static void keep_descriptors(void)
+{
+	DIR *all = opendir("/proc/self/fd");
+	struct dirent *one;
+	uint64_t fd;
+
+	while (all && (one = readdir(all)))
+		if (str_to_uint64(str_from(one->d_name), &fd) && fd >= STANDARD_STREAMS &&
+		    fd <= INT_MAX)
+			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* it may be closed by now */
+	if (all)
+		(void)closedir(all); /* nothing was written */
+}
+
 struct child *child_start(struct loop *loop, const struct child_options *o, struct err *e)
 {
 	uv_stdio_container_t stdio[STANDARD_STREAMS + CHILD_FDS_MAX];
@@ -54,6 +73,7 @@ struct child *child_start(struct loop *loop, const struct child_options *o, stru
 	c->on_exit = o->on_exit;
 	c->arg = o->arg;
 	c->process.data = c;
+	keep_descriptors();
 	rc = uv_spawn(loop_uv(loop), &c->process,
 		      &(uv_process_options_t){
 			      .exit_cb = on_uv_exit,

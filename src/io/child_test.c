@@ -55,12 +55,16 @@ static void test_descriptors(void **state)
 	struct end end = { .loop = loop_new() };
 	int one[2];
 	int two[2];
+	int open_to_all = dup2(STDOUT_FILENO, 100);
 	char text[16] = "";
 	struct child *c;
 
 	assert_int_equal(pipe2(one, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(two, O_CLOEXEC), 0);
-	c = start(&end, "echo $WORD 3 >&3; echo $WORD 4 >&4; test ! -e /proc/self/fd/6 && exit 7",
+	assert_int_equal(open_to_all, 100);
+	c = start(&end,
+		  "echo $WORD 3 >&3; echo $WORD 4 >&4; "
+		  "test ! -e /proc/self/fd/6 && test ! -e /proc/self/fd/100 && exit 7",
 		  (int[]){ two[1], one[1] }, 2);
 	loop_run(end.loop);
 	assert_int_equal(end.count, 1);
@@ -74,6 +78,7 @@ static void test_descriptors(void **state)
 		close(one[i]);
 		close(two[i]);
 	}
+	close(open_to_all);
 	child_close(c);
 	loop_free(end.loop);
 }

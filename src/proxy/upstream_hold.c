@@ -177,7 +177,10 @@ void upstream_release(struct exchange *x)
 
 static bool is_same_target(const struct config_target *a, const struct config_target *b)
 {
-	return a->hop == b->hop && a->port == b->port && str_equal_nocase(a->host, b->host);
+	if (a->hop != b->hop || a->port != b->port)
+		return false;
+	return a->hop == CONFIG_HOP_UNIX ? str_equal(a->host, b->host) /* a path */
+					 : str_equal_nocase(a->host, b->host);
 }
 
 static bool find_target(const struct route *route, const struct config_target *target, size_t *ret)

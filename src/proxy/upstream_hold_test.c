@@ -225,6 +225,48 @@ static void test_none_at_all(void **state)
 	route_state_unref(crowd.route.state);
 }
 
+/* Names of hosts have no case, paths of sockets do: the others there are somebody else's. */
+static void test_who_is_kept(void **state)
+{
+	static const struct {
+		enum config_hop hop;
+		const char *before;
+		const char *after;
+		bool is_kept;
+	} rows[] = {
+		{ CONFIG_HOP_TCP, "redis.example.com", "Redis.Example.com", true },
+		{ CONFIG_HOP_TCP, "redis.example.com", "redis.example.org", false },
+		{ CONFIG_HOP_UNIX, "/run/redis.sock", "/run/redis.sock", true },
+		{ CONFIG_HOP_UNIX, "/run/redis.sock", "/run/Redis.sock", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config_target target = { .hop = rows[i].hop,
+						.host = str_from(rows[i].after) };
+		struct config_route config = { .targets = &target, .target_count = 1 };
+		struct route route = { .config = &config };
+		struct crowd crowd;
+		struct exchange x;
+
+		crowd_init(&crowd, 1);
+		crowd.config_route.lifetime.max_tunnels = 1;
+		crowd.targets[0] = (struct config_target){ .hop = rows[i].hop,
+							   .host = str_from(rows[i].before) };
+		x = (struct exchange){ .worker = &crowd.worker,
+				       .snapshot = &crowd.snapshot,
+				       .route = &crowd.route };
+		route.state = route_state_new("fedcba9876543210", 1);
+		assert_int_equal(upstream_admit(&x), UPSTREAM_ADMITTED);
+		upstream_hold_target(&x, 0);
+		assert_int_equal(upstream_keep(&x, &route), rows[i].is_kept);
+		assert_int_equal(atomic_load(&route.state->admitted), rows[i].is_kept);
+		upstream_release(&x);
+		assert_int_equal(atomic_load(&route.state->admitted), 0);
+		route_state_unref(route.state);
+		route_state_unref(crowd.route.state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_the_last_place),
 		cmocka_unit_test(test_no_limit_refuses_nobody),
 		cmocka_unit_test(test_none_at_all),
+		cmocka_unit_test(test_who_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,7 @@ bench: release
 	@.venv/bin/python bench/run_sessions.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_policy.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_reload.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+	@.venv/bin/python bench/run_h2.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 
 fuzz:
 	@tools/setup.sh build fuzz

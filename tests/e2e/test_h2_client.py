@@ -160,7 +160,10 @@ def test_the_connection_is_cut(make_gateway, make_client, upstream):
     for connection in cut:
         echo_once(connection, b"x")
     run("/bin/ss", "-K", "dst", "127.0.0.1", "dport", "=", str(gateway.port))
-    if connections_to(gateway.port) == 1:
+    was_cut = connections_to(gateway.port) == 0
+    if not was_cut:
+        for connection in cut:
+            connection.close()
         pytest.skip("this kernel lets nobody cut connections")
     for connection in cut:
         try:

@@ -1,0 +1,142 @@
+"""Measures tunnels that share an HTTP/2 connection beside tunnels with a connection each; writes its part of bench/RESULTS.md.
+
+    .venv/bin/python bench/run_h2.py BUILD-DIRECTORY [--quick] [--no-write] [--note TEXT]
+
+What is measured and how: bench/README.md.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import sys
+import tempfile
+import time
+
+from proxies import cpu_seconds
+from results import machine, today, write_part
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
+sys.dont_write_bytecode = True
+
+TUNNELS = 1000
+BULK = 1 << 30
+PIECE = 1 << 20
+TRANSPORTS = ["h1", "h2"]
+
+
+def proportional_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("bench: no smaps_rollup")
+
+
+def make_gateway(directory, port):
+    from lib.certs import Authority
+    from lib.gateway import Gateway, base_config, tcp_route, write_config
+
+    authority = Authority(directory)
+    config = base_config(*authority.issue("server", "*.demo.localhost"), [], [
+        tcp_route("redis", port, allow_public_unauthenticated_access=True)])
+    config["workers"] = 1
+    return Gateway(write_config(directory / "pomerium.yaml", config), authority.ca)
+
+
+def echo(connection, data):
+    connection.sendall(data)
+    left = len(data)
+    while left > 0:
+        piece = connection.recv(left)
+        if not piece:
+            raise SystemExit("bench: a tunnel ended")
+        left -= len(piece)
+
+
+def move(connection, total):
+    """Bytes up and the same back, as fast as they go."""
+    import threading
+
+    def send():
+        for _ in range(total // PIECE):
+            connection.sendall(bytes(PIECE))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    left = total
+    while left > 0:
+        left -= len(connection.recv(PIECE))
+    sender.join()
+
+
+def measure(gateway, client, transport, tunnels, bulk):
+    """(bytes a tunnel costs the gateway, CPU seconds of the gateway and of the client for the bulk)."""
+    listener = client.listen("redis", extra=["--transport", transport])
+    with listener.dial() as first:
+        echo(first, b"x" * 1024)
+        before = proportional_bytes(gateway.pid)
+        opened = [listener.dial() for _ in range(tunnels)]
+        for connection in opened:
+            echo(connection, b"x" * 1024)
+        time.sleep(1)
+        memory = (proportional_bytes(gateway.pid) - before) / tunnels
+        times = cpu_seconds(gateway.pid), cpu_seconds(listener.pid), time.monotonic()
+        move(first, bulk)
+        costs = (cpu_seconds(gateway.pid) - times[0], cpu_seconds(listener.pid) - times[1],
+                 time.monotonic() - times[2])
+        for connection in opened:
+            connection.close()
+    listener.stop()
+    return memory, *costs
+
+
+def run(build, transport, quick):
+    from lib.client import Client
+    from lib.services import Upstream
+    from lib.users import DEMO
+
+    upstream = Upstream()
+    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
+        directory = pathlib.Path(name)
+        gateway = make_gateway(directory, upstream.port)
+        try:
+            client = Client(directory / "client", gateway, DEMO)
+            return measure(gateway, client, transport, 100 if quick else TUNNELS, BULK // (32 if quick else 1))
+        finally:
+            gateway.stop()
+            upstream.stop()
+
+
+def table(build, quick):
+    lines = ["| | memory of the gateway per idle tunnel, bytes | CPU time per GiB up and the same down, s: gateway | client |",
+             "|---|---:|---:|---:|"]
+    names = {"h1": "a connection of HTTP/1.1 for each tunnel", "h2": "one HTTP/2 connection for all"}
+    scale = 32 if quick else 1
+    for transport in TRANSPORTS:
+        memory, gateway, client, _ = run(build, transport, quick)
+        lines.append(f"| {names[transport]} | {memory:,.0f} | {gateway * scale:.2f} | {client * scale:.2f} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures tunnels over HTTP/2.")
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
+    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
+    parser.add_argument("--note", help="what else is to be known about this run")
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # What the tests share asks for the programs as soon as it is imported.
+    os.environ["POMERIUM_BUILD"] = str(options.build.resolve())
+    text = table(options.build.resolve(), options.quick)
+    print("\n" + text)
+    if options.no_write or options.quick:
+        return
+    notes = [machine(), f"{today()}, `bench/run_h2.py`", *([options.note] if options.note else [])]
+    write_part("HTTP/2", "\n".join([
+        f"{TUNNELS:,} tunnels of our client, opened one after the other.\n", text, "", *(f"* {note}" for note in notes)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,10 @@ static const struct change_row change_rows[] = {
 	       "\n  to: [tcp://10.0.0.6:6379, tcp://10.0.0.5:6379]\n" ANYBODY,
 	  NULL },
 	{ "nobody may", KEPT ROUTE("  allowed_users: [bob@example.com]\n"), "policy-denied" },
+	{ "allowed and denied",
+	  KEPT ROUTE(ANYBODY "  policy:\n  - deny:\n      and:\n"
+			     "      - email: {is: alice@example.com}\n"),
+	  "policy-denied" },
 	{ "another target",
 	  KEPT "routes:\n- from: tcp+https://" FIXTURE_ROUTE
 	       "\n  to: tcp://10.0.0.6:6379\n" ANYBODY,

@@ -10,8 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <fcntl.h>
+
 #include <cmocka.h>
 
+#include "base/log_file.h"
+#include "base/mem.h"
 #include "tests/support/clock_fake.h"
 #include "tests/support/exchange_fixture.h"
 
@@ -324,6 +328,44 @@ static void test_keep_before_there_is_a_place(void **state)
 	exchange_fixture_done(&f);
 }
 
+static void ignore_problem(void *arg, const struct err *e)
+{
+}
+
+/* A file whose disk is full, with as much waiting for it as may be. */
+static struct log_file *make_full_file(void)
+{
+	struct log_file *file = log_file_new(ignore_problem, NULL, NULL);
+	char *line = mem_alloc(LOG_FILE_MARK);
+
+	memset(line, '\n', LOG_FILE_MARK);
+	assert_non_null(file);
+	log_file_use(file, open("/dev/full", O_WRONLY | O_CLOEXEC));
+	log_file_append(file, str_of(line, LOG_FILE_MARK));
+	assert_true(log_file_is_full(file));
+	mem_free(line);
+	return file;
+}
+
+/* No tunnel without a record of it, unless the operator says that records matter less. */
+static void test_records_that_cannot_be_written(void **state)
+{
+	struct log_file *file = make_full_file();
+	struct exchange_fixture f;
+
+	exchange_fixture_init(&f, TWO);
+	f.worker.shared.audit_file = file;
+	exchange_fixture_send(&f, STR(ASK));
+	expect_refusal(&f, "overloaded");
+	expect_dialed(&f, "");
+	exchange_fixture_reload(&f, "audit_overflow: drop\n" TWO);
+	exchange_fixture_send(&f, STR(ASK));
+	exchange_fixture_dial_connects(&f);
+	assert_int_equal(f.status, 200);
+	exchange_fixture_done(&f);
+	log_file_free(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_target_goes_while_it_is_dialed),
 		cmocka_unit_test(test_route_goes_while_it_is_dialed),
 		cmocka_unit_test(test_keep_before_there_is_a_place),
+		cmocka_unit_test(test_records_that_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

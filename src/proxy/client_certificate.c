@@ -88,6 +88,13 @@ static void add_route(struct client_cas *cas, const struct config *config,
 	mem_free(text);
 }
 
+/* Whoever wrote one of these wants certificates; a ca that has been left empty asks for none. */
+static bool wants_certificates(const struct config_client_certificates *c)
+{
+	return c->enforcement == CONFIG_ENFORCEMENT_REJECT || c->san_count > 0 ||
+	       !str_is_empty(c->crl_pem);
+}
+
 void client_cas_init(struct client_cas *cas, const struct config *config, struct report *report)
 {
 	struct str global = config->tls.client_certificates.ca_pem;
@@ -106,6 +113,11 @@ void client_cas_init(struct client_cas *cas, const struct config *config, struct
 	if (cas->count > 0 && config->listen.is_plain)
 		report_add(report, REPORT_WARNING, (struct position){ 0 },
 			   SETTING ": with insecure_server no client can show a certificate");
+	if (cas->count == 0 && !report->error_count &&
+	    wants_certificates(&config->tls.client_certificates))
+		report_add(report, REPORT_WARNING, (struct position){ 0 },
+			   SETTING ": without a ca, here or at a route, no client is asked for a "
+				   "certificate");
 }
 
 void client_cas_done(struct client_cas *cas)

@@ -203,6 +203,39 @@ static void test_plain_http_shows_none(void **state)
 	config_free(config);
 }
 
+/* Strict settings that have no effect are not passed over. */
+static void test_without_a_ca_nobody_is_asked(void **state)
+{
+	static const struct {
+		const char *mtls;
+		unsigned warnings;
+	} rows[] = {
+		{ "downstream_mtls: {ca: '', enforcement: reject_connection}\n", 1 },
+		{ "downstream_mtls: {match_subject_alt_names: [{dns: a.example}]}\n", 1 },
+		{ "downstream_mtls: {enforcement: policy}\n", 0 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *text = settings_text(rows[i].mtls, NULL, false);
+		struct config *config = load(text);
+		struct report report = { 0 };
+		struct client_cas cas;
+
+		client_cas_init(&cas, config, &report);
+		assert_int_equal(report.error_count, 0);
+		assert_int_equal(report.warning_count, rows[i].warnings);
+		if (rows[i].warnings)
+			assert_string_equal(report.problems[0].text,
+					    "downstream_mtls: without a ca, here or at a route, no "
+					    "client is asked for a certificate");
+		client_cas_done(&cas);
+		report_done(&report);
+		config_free(config);
+		mem_free(text);
+	}
+}
+
 /* A text that looks like PEM, and holds no certificate. */
 static void test_what_is_wrong_is_told(void **state)
 {
@@ -380,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_each_distinct_ca_once),
 		cmocka_unit_test(test_any_ca_makes_the_rule_for_all),
 		cmocka_unit_test(test_plain_http_shows_none),
+		cmocka_unit_test(test_without_a_ca_nobody_is_asked),
 		cmocka_unit_test(test_what_is_wrong_is_told),
 		cmocka_unit_test(test_who_is_let_in),
 		cmocka_unit_test(test_without_the_rule_all_are),

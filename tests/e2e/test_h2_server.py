@@ -97,21 +97,21 @@ def test_bad_names_and_hosts(gateway):
         assert peer.ask("/ping", headers=[("cookie", "a=b"), ("cookie", "c=d")])[":status"] == "200"
 
 
-@pytest.mark.parametrize("path, authority", [
+@pytest.mark.parametrize("path, named", [
     (f"/.well-known/masque/tcp/{host('open')}/6379/", "lb.example"),
     ("/", f"{host('open')}:6379"),
 ])
-def test_extended_connect(gateway, path, authority):
+def test_extended_connect(gateway, path, named):
     with Http2(gateway) as peer:
         settings = peer.wait(h2.events.RemoteSettingsChanged)
         assert settings.changed_settings[h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL].new_value == 1
         stream = peer.request([(":method", "CONNECT"), (":protocol", "connect-tcp"), (":scheme", "https"),
-                               (":authority", authority), (":path", path)], end=False)
+                               (":authority", named), (":path", path)], end=False)
         assert peer.answer(stream)[":status"] == "200"
         peer.send(stream, b"PING\r\n")
         assert peer.read(stream, 7) == b"+PONG\r\n"
         other = peer.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
-                              (":authority", authority), (":path", path)], end=False)
+                              (":authority", named), (":path", path)], end=False)
         assert peer.answer(other)[":status"] == "501"
 
 

@@ -321,7 +321,8 @@ static void begin(struct transport_call *call)
 	struct transport *t = call->gateway->transport;
 	struct shared_connection *c;
 
-	if (call->request.is_udp || !t || t->mode == TRANSPORT_H1 || t->knows_h1 || !call->gateway->destination->uses_tls) {
+	if (call->request.is_udp || !t || t->mode == TRANSPORT_H1 || t->knows_h1 ||
+	    !call->gateway->destination->uses_tls) {
 		begin_h1(call);
 		return;
 	}

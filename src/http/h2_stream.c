@@ -40,6 +40,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, struct h2_mess
 	};
 	list_append(&s->streams, &st->in_session);
 	s->live_count++;
+	s->told_count = SIZE_MAX; /* it is news even if it goes before anybody was told */
 	return st;
 }
 

@@ -53,11 +53,11 @@ static void on_pause_over(struct timer *timer)
 	try_tunnel(container_of(timer, struct connection, pause));
 }
 
-static struct stream *take_stream(void *arg, struct buf *ret_to_local, struct buf *ret_from_local)
+static void take_stream(void *arg, struct local_side *ret)
 {
 	struct connection *c = arg;
 
-	return TAKE(c->stream);
+	ret->stream = TAKE(c->stream);
 }
 
 static void on_tunnel_done(void *arg, struct local_tunnel *tunnel, enum exit_status status,

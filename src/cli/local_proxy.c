@@ -125,15 +125,15 @@ static bool flush(struct peer *p)
 	return false;
 }
 
-static struct stream *take_socks(void *arg, struct buf *ret_to_local, struct buf *ret_from_local)
+static void take_socks(void *arg, struct local_side *ret)
 {
 	struct peer *p = arg;
 
-	buf_init(ret_to_local, p->out.len + REPLY_MAX);
-	(void)buf_append_str(ret_to_local, buf_view(&p->out)); /* made to fit */
-	socks5_server_answer(SOCKS5_SUCCEEDED, ret_to_local);
-	buf_move(ret_from_local, &p->in);
-	return TAKE(p->stream);
+	buf_init(&ret->to_local, p->out.len + REPLY_MAX);
+	(void)buf_append_str(&ret->to_local, buf_view(&p->out)); /* made to fit */
+	socks5_server_answer(SOCKS5_SUCCEEDED, &ret->to_local);
+	buf_move(&ret->from_local, &p->in);
+	ret->stream = TAKE(p->stream);
 }
 
 static void on_socks_done(void *arg, enum exit_status status, const struct err *e)
@@ -184,12 +184,13 @@ static void answer_text(struct peer *p, int status, struct str text)
 	answer(p, status, STR("text/plain; charset=utf-8"), text);
 }
 
-static struct stream *take_http(void *arg, struct buf *ret_to_local, struct buf *ret_from_local)
+static void take_http(void *arg, struct local_side *ret)
 {
+	const struct http_response response = { .status = 200 };
 	struct peer *p = arg;
 
-	return h1_server_take_tunnel(TAKE(p->server), &(struct http_response){ .status = 200 },
-				     ret_to_local, ret_from_local);
+	ret->stream = h1_server_take_tunnel(TAKE(p->server), &response, &ret->to_local,
+					    &ret->from_local);
 }
 
 static int http_status(enum exit_status status)

@@ -122,13 +122,15 @@ static void on_relay_done(void *arg, const struct relay_result *result)
 /* From whoever holds it; what goes to it first comes before the gateway's early bytes. */
 static void take_local(struct local_tunnel *t, struct relay_options *options, struct buf *early)
 {
-	struct buf first = { 0 };
+	struct local_side side = { 0 };
 
-	options->a = t->take(t->arg, &first, &options->prefix_to_b);
-	buf_init(&options->prefix_to_a, first.len + early->len);
-	(void)buf_append_str(&options->prefix_to_a, buf_view(&first)); /* made to fit */
+	t->take(t->arg, &side);
+	options->a = side.stream;
+	buf_move(&options->prefix_to_b, &side.from_local);
+	buf_init(&options->prefix_to_a, side.to_local.len + early->len);
+	(void)buf_append_str(&options->prefix_to_a, buf_view(&side.to_local)); /* made to fit */
 	(void)buf_append_str(&options->prefix_to_a, buf_view(early));
-	buf_done(&first);
+	buf_done(&side.to_local);
 	buf_done(early);
 }
 

@@ -47,11 +47,15 @@ struct local_tunnel *local_tunnel_start(const struct local_tunnel_context *conte
 
 /*
  * The same for a local side that has to be answered first: take is called once, when the tunnel is open, and hands the stream
- * over. What goes to it before anything else, and what has come from it already, is appended to the two buffers, whose maxima are
- * set there.
+ * over, with what goes to it before anything else and what has come from it already; the buffers are empty before.
  */
-typedef struct stream *local_tunnel_take_fn(void *arg, struct buf *ret_to_local,
-					    struct buf *ret_from_local);
+struct local_side {
+	struct stream *stream;
+	struct buf to_local;
+	struct buf from_local;
+};
+
+typedef void local_tunnel_take_fn(void *arg, struct local_side *ret);
 
 struct local_tunnel *local_tunnel_start_held(const struct local_tunnel_context *context,
 					     local_tunnel_take_fn *take,

@@ -52,12 +52,11 @@ static void finish(struct proxy_target *t, enum exit_status status, const struct
 
 /* ---- through the gateway ---- */
 
-static struct stream *take_for_tunnel(void *arg, struct buf *ret_to_local,
-				      struct buf *ret_from_local)
+static void take_for_tunnel(void *arg, struct local_side *ret)
 {
 	const struct proxy_target *t = arg;
 
-	return t->options.take(t->options.arg, ret_to_local, ret_from_local);
+	t->options.take(t->options.arg, ret);
 }
 
 static void on_tunnel_done(void *arg, struct local_tunnel *tunnel, enum exit_status status,
@@ -109,13 +108,17 @@ static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
 {
 	struct proxy_target *t = arg;
 	struct relay_options options = { .b = stream, .on_done = on_relay_done, .arg = t };
+	struct local_side side = { 0 };
 
 	t->dial = NULL;
 	if (!stream) {
 		finish(t, EXIT_STATUS_UNREACHABLE, e);
 		return;
 	}
-	options.a = t->options.take(t->options.arg, &options.prefix_to_a, &options.prefix_to_b);
+	t->options.take(t->options.arg, &side);
+	options.a = side.stream;
+	buf_move(&options.prefix_to_a, &side.to_local);
+	buf_move(&options.prefix_to_b, &side.from_local);
 	t->relay = relay_start(t->options.client->loop, &options);
 }
 

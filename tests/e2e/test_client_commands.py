@@ -6,6 +6,7 @@ import pytest
 
 from lib.gateway import host, tcp_route
 from lib.net import free_port
+from lib.process import CLIENT, run
 from lib.users import DEMO, MALLORY
 
 
@@ -110,3 +111,84 @@ def test_auth_of_a_refused_service_account_fails_at_once(client):
 def test_auth_of_a_gateway_that_is_away(client):
     result = client.run("auth", f"https://{host('redis')}:{free_port()}", *flags(client))
     assert result.returncode == 6 and "cannot use the gateway" in result.stderr
+
+
+# ---- kubectl ----
+
+def test_exec_credential(client):
+    first = client.run("k8s", "exec-credential", server(client), *flags(client))
+    assert first.returncode == 0, first.stderr
+    credential = json.loads(first.stdout)
+    assert first.stdout.count("\n") == 1
+    token = credential["status"]["token"]
+    assert credential == {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
+                          "status": {"expirationTimestamp": "0001-01-01T00:00:00Z", "token": token}}
+    assert token.startswith("Pomerium-")
+    assert client.gateway.get("redis", "/.pomerium/user", [("Authorization", f"Bearer {token}")]).status == 200
+    assert client.run("k8s", "exec-credential", server(client), *flags(client)).stdout == first.stdout
+    assert client.visit_count() == 1
+
+
+@pytest.mark.parametrize("names_server", [True, False])
+def test_flush_credentials(client, names_server):
+    assert client.run("k8s", "exec-credential", server(client), *flags(client)).returncode == 0
+    old = client.cache / "pomerium-cli" / "exec-credential"
+    old.mkdir(exist_ok=True)
+    (old / "of-another-client.json").write_text("{}")
+    arguments = [server(client)] if names_server else []
+    assert client.run("k8s", "flush-credentials", *arguments).returncode == 0
+    assert not [path for path in client.token_files() if path.suffix == ".jwt"]
+    assert not list(old.iterdir())
+    assert client.run("k8s", "exec-credential", server(client), *flags(client)).returncode == 0
+    assert client.visit_count() == 2
+
+
+# ---- ssh-config ----
+
+def test_ssh_config_is_what_ssh_reads(client, tmp_path):
+    printed = client.run("ssh-config", "*.corp.example.com", "bastion", "--alternate-ca-path", "/a b/it's 100%.pem")
+    assert printed.returncode == 0, printed.stderr
+    config = tmp_path / "config"
+    config.write_text(printed.stdout)
+    for name in ("db.corp.example.com", "bastion"):
+        read = run("ssh", "-F", config, "-G", name).stdout.splitlines()
+        command = next(line for line in read if line.startswith("proxycommand "))
+        assert command.startswith(f"proxycommand {CLIENT} tcp --listen - ")
+        assert "'/a b/it'\\''s 100%%.pem'" in command
+    assert "proxycommand" not in run("ssh", "-F", config, "-G", "elsewhere").stdout
+
+
+@pytest.mark.parametrize("arguments", [["ssh-config"], ["ssh-config", "a b"], ["ssh-config", "a\nProxyCommand x"],
+                                       ["ssh-config", "a", "--service-account", "secret"],
+                                       ["ssh-config", "a", "--browser-cmd", "x\ny"],
+                                       ["k8s", "exec-credential"], ["k8s", "what"], ["completion", "tcsh"]])
+def test_usage_of_the_others(client, arguments):
+    result = client.run(*arguments)
+    assert result.returncode == 2 and result.stdout == "" and "secret" not in result.stderr
+
+
+# ---- completion ----
+
+def test_completion_in_bash(client, tmp_path):
+    script = tmp_path / "completion.bash"
+    script.write_text(client.run("completion", "bash").stdout)
+
+    def complete(*words):
+        program = (f"source {script}; COMP_WORDS=(pomerium-cli {' '.join(words)}); COMP_CWORD={len(words)}; "
+                   "_pomerium_cli; echo ${COMPREPLY[@]}")
+        return run("bash", "-c", program).stdout.split()
+
+    assert complete("rou") == ["routes"]
+    assert complete("cache", "cl") == ["clear"]
+    assert complete("tcp", "--lis") == ["--listen"]
+    assert complete("help", "completi") == ["completion"]
+
+
+def test_every_command_has_help(client):
+    names = run("bash", "-c", f"source <({CLIENT} completion bash); COMP_WORDS=(pomerium-cli ''); COMP_CWORD=1; "
+                "_pomerium_cli; echo ${COMPREPLY[@]}").stdout.split()
+    assert len(names) > 10
+    for name in names:
+        shown = client.run("help", name)
+        assert shown.returncode == 0 and f"pomerium-cli {name}" in shown.stdout
+        assert client.run(name, "--help").stdout == shown.stdout

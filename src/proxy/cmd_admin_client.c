@@ -223,3 +223,19 @@ int admin_print_list(const struct admin_flags *flags, const char *collection)
 	buf_done(&lines);
 	return result < 0 ? 1 : 0;
 }
+
+int admin_command(int argc, char **argv, const char *help,
+		  int (*run)(const struct admin_flags *flags))
+{
+	struct admin_flags values = { 0 };
+	const struct flag table[] = { ADMIN_FLAGS(values) };
+	const char *word = NULL;
+
+	if (flags_parse(table, ARRAY_LEN(table), argc, argv, &word, 0) < 0)
+		return EXIT_USAGE;
+	if (!values.help)
+		return run(&values);
+	(void)printf("%s\nFlags:\n", help);
+	flags_print(table, ARRAY_LEN(table));
+	return 0;
+}

@@ -51,3 +51,7 @@ void admin_path(struct buf *out, const char *collection, const char *id, const c
 
 /* A value of a flat JSON object, on standard output. */
 void admin_print_value(struct str answer, const char *name);
+
+/* A command that takes those flags alone: reads them, shows its help (which ends in a line break) or runs it. An exit status. */
+int admin_command(int argc, char **argv, const char *help,
+		  int (*run)(const struct admin_flags *flags));

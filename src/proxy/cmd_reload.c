@@ -79,20 +79,10 @@ static int reload(const struct admin_flags *flags)
 
 int command_reload(int argc, char **argv)
 {
-	struct admin_flags values = { 0 };
-	const struct flag table[] = { ADMIN_FLAGS(values) };
-	const char *word = NULL;
-	int count = flags_parse(table, ARRAY_LEN(table), argc, argv, &word, 0);
-
-	if (count < 0)
-		return EXIT_USAGE;
-	if (!values.help)
-		return reload(&values);
-	(void)printf(
+	return admin_command(
+		argc, argv,
 		"pomerium reload - the gateway that runs here reads its configuration again\n\n"
 		"Nobody is disconnected who is still allowed. If anything is wrong with the "
-		"new configuration,\nit says what, and the one before stays in force.\n\n"
-		"Flags:\n");
-	flags_print(table, ARRAY_LEN(table));
-	return 0;
+		"new configuration,\nit says what, and the one before stays in force.\n",
+		reload);
 }

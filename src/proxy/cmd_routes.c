@@ -7,18 +7,13 @@
 #include "proxy/cmd_admin_client.h"
 #include "proxy/commands.h"
 
+static int show(const struct admin_flags *flags)
+{
+	return admin_print_list(flags, "routes");
+}
+
 int command_routes(int argc, char **argv)
 {
-	struct admin_flags values = { 0 };
-	const struct flag table[] = { ADMIN_FLAGS(values) };
-	const char *word = NULL;
-	int count = flags_parse(table, ARRAY_LEN(table), argc, argv, &word, 0);
-
-	if (count < 0)
-		return EXIT_USAGE;
-	if (!values.help)
-		return admin_print_list(&values, "routes");
-	(void)printf("pomerium routes - the routes of the gateway that runs here\n\nFlags:\n");
-	flags_print(table, ARRAY_LEN(table));
-	return 0;
+	return admin_command(argc, argv,
+			     "pomerium routes - the routes of the gateway that runs here\n", show);
 }

@@ -27,16 +27,6 @@ static int show(const struct admin_flags *flags)
 
 int command_status(int argc, char **argv)
 {
-	struct admin_flags values = { 0 };
-	const struct flag table[] = { ADMIN_FLAGS(values) };
-	const char *word = NULL;
-	int count = flags_parse(table, ARRAY_LEN(table), argc, argv, &word, 0);
-
-	if (count < 0)
-		return EXIT_USAGE;
-	if (!values.help)
-		return show(&values);
-	(void)printf("pomerium status - how the gateway is that runs here\n\nFlags:\n");
-	flags_print(table, ARRAY_LEN(table));
-	return 0;
+	return admin_command(argc, argv, "pomerium status - how the gateway is that runs here\n",
+			     show);
 }

@@ -16,22 +16,19 @@ static void say(struct str answer)
 	(void)printf(" tunnels\n");
 }
 
+static int upgrade(const struct admin_flags *flags)
+{
+	return admin_do(flags, "POST", STR("upgrade"), STR(""), say);
+}
+
 int command_upgrade(int argc, char **argv)
 {
-	struct admin_flags values = { 0 };
-	const struct flag table[] = { ADMIN_FLAGS(values) };
-	const char *word = NULL;
-	int count = flags_parse(table, ARRAY_LEN(table), argc, argv, &word, 0);
-
-	if (count < 0)
-		return EXIT_USAGE;
-	if (!values.help)
-		return admin_do(&values, "POST", STR("upgrade"), STR(""), say);
-	(void)printf("pomerium upgrade - a new process takes the place of the gateway that runs "
-		     "here\n\nThe program is started again from where it was, with the same "
-		     "arguments. When it serves, the\nprocess before accepts nobody any more, and "
-		     "ends with its last tunnel. If it cannot serve,\nit says why, and nothing has "
-		     "changed.\n\nFlags:\n");
-	flags_print(table, ARRAY_LEN(table));
-	return 0;
+	return admin_command(
+		argc, argv,
+		"pomerium upgrade - a new process takes the place of the gateway that runs "
+		"here\n\nThe program is started again from where it was, with the same "
+		"arguments. When it serves, the\nprocess before accepts nobody any more, and "
+		"ends with its last tunnel. If it cannot serve,\nit says why, and nothing has "
+		"changed.\n",
+		upgrade);
 }

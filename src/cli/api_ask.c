@@ -36,8 +36,9 @@ enum exit_status api_ask(struct client *client, struct account *account,
 	q.call = api_call_start(account, request, on_answer, &q);
 	status = client_run(client);
 	if (q.call) {
-		api_call_cancel(q.call); /* a signal */
-		return status;
+		/* A signal: there is no answer, even if for this command a signal is a good end. */
+		api_call_cancel(q.call);
+		return status == EXIT_STATUS_OK ? EXIT_STATUS_OTHER : status;
 	}
 	if (q.exit_status == EXIT_STATUS_OK)
 		*ret = q.answer;

@@ -1,6 +1,7 @@
 """pomerium-cli connect: several tunnels of one program, kept open."""
 
 import json
+import signal
 import socket
 
 import pytest
@@ -27,8 +28,8 @@ def client(gateway, make_client):
 
 
 def arguments(client, *words):
-    return ["connect", *words, "--alternate-ca-path", str(client.gateway.ca), "--browser-cmd", str(client.browser),
-            "--pomerium-url", client.gateway.url("redis")]
+    return ["connect", "--alternate-ca-path", str(client.gateway.ca), "--browser-cmd", str(client.browser),
+            "--pomerium-url", client.gateway.url("redis"), *words]
 
 
 class Connect(Process):
@@ -144,4 +145,15 @@ def test_a_connection_waits_for_a_gateway_that_is_away(client, gateway, make_gat
             answer += piece
     assert answer == b"+PONG\r\n+OK\r\n"
     assert client.visit_count() == 1
+    connect.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_login_ends_it(client, number):
+    words = ["--browser-cmd", "/bin/true"]
+    connect = Connect(client, "cache", *words)
+    eventually(lambda: "to visit" in connect.stderr_text(), lambda: connect.stderr_text())
+    connect.popen.send_signal(number)
+    assert connect.popen.wait(20) == 1
+    assert connect.stdout_text() == "" and "no list of routes" not in connect.stderr_text()
     connect.stop()

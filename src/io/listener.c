@@ -129,6 +129,10 @@ static enum accept_result accept_one(struct listener *l)
 
 	if (fd < 0)
 		return accept_failed(l, errno);
+	if (l->events->on_socket) {
+		l->events->on_socket(l->arg, fd, &peer);
+		return ACCEPT_NEXT;
+	}
 	stream = stream_tcp_open(l->loop, fd, &e);
 	if (!stream) {
 		l->shed_count++;
@@ -190,7 +194,7 @@ struct listener *listener_adopt(struct loop *loop, int fd, const struct listener
 	l->events = events;
 	l->arg = arg;
 	l->reserve_fd = open_reserve();
-	if (watch_open_exclusive(&l->watch, loop, fd, on_ready, e) < 0) {
+	if (watch_open(&l->watch, loop, fd, on_ready, e) < 0) {
 		listener_close(l);
 		return NULL;
 	}
@@ -222,11 +226,7 @@ static void on_retire_due(struct timer *timer)
 	void (*on_retired)(void *arg) = l->on_retired;
 	void *arg = l->arg;
 
-	/*
-	 * Whoever is complete by now has been waiting for the accept: the rest of the queue, not only a batch. Others that watch
-	 * the socket as well are told of those that come from now on.
-	 */
-	watch_close(&l->watch);
+	/* Whoever is complete by now has been waiting for the accept: the rest of the queue, not only a batch. */
 	for (int i = 0; i < LISTENER_BACKLOG && l->fd >= 0; i++)
 		if (accept_one(l) != ACCEPT_NEXT)
 			break;

@@ -22,6 +22,8 @@ struct listener;
 struct listener_events {
 	/* The stream belongs to the callee; its owner is not set yet. */
 	void (*on_accept)(void *arg, struct stream *stream, const struct addr *peer);
+	/* Instead, for who hands it to another loop; it is the callee's. */
+	void (*on_socket)(void *arg, int fd, const struct addr *peer);
 	/* Accepting failed; shed_count connections were closed unserved since the last report. */
 	void (*on_problem)(void *arg, const struct err *e, unsigned shed_count);
 };

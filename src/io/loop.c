@@ -224,17 +224,8 @@ void loop_free_later(struct loop *loop, void *p)
 
 /* ---- watch ---- */
 
-static int note_opened(struct watch *watch, int added)
-{
-	if (added < 0)
-		watch->fd = -1;
-	else
-		watch->loop->watch_count++;
-	return added;
-}
-
-static void init_watch(struct watch *watch, struct loop *loop, int fd,
-		       void (*on_ready)(struct watch *watch, unsigned events))
+int watch_open(struct watch *watch, struct loop *loop, int fd,
+	       void (*on_ready)(struct watch *watch, unsigned events), struct err *e)
 {
 	*watch = (struct watch){
 		.loop = loop,
@@ -242,20 +233,12 @@ static void init_watch(struct watch *watch, struct loop *loop, int fd,
 		.ready = WATCH_READ | WATCH_WRITE,
 		.on_ready = on_ready,
 	};
-}
-
-int watch_open(struct watch *watch, struct loop *loop, int fd,
-	       void (*on_ready)(struct watch *watch, unsigned events), struct err *e)
-{
-	init_watch(watch, loop, fd, on_ready);
-	return note_opened(watch, poller_add(&loop->poller, watch, e));
-}
-
-int watch_open_exclusive(struct watch *watch, struct loop *loop, int fd,
-			 void (*on_ready)(struct watch *watch, unsigned events), struct err *e)
-{
-	init_watch(watch, loop, fd, on_ready);
-	return note_opened(watch, poller_add_exclusive(&loop->poller, watch, e));
+	if (poller_add(&loop->poller, watch, e) < 0) {
+		watch->fd = -1;
+		return -1;
+	}
+	loop->watch_count++;
+	return 0;
 }
 
 void watch_want(struct watch *watch, unsigned events)

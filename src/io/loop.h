@@ -103,13 +103,6 @@ struct watch {
 int watch_open(struct watch *watch, struct loop *loop, int fd,
 	       void (*on_ready)(struct watch *watch, unsigned events), struct err *e);
 
-/*
- * The same for reading alone. Of several loops, also of several processes, that watch the same socket one is told; who
- * closes the watch must look once more afterwards, since the others were not told.
- */
-int watch_open_exclusive(struct watch *watch, struct loop *loop, int fd,
-			 void (*on_ready)(struct watch *watch, unsigned events), struct err *e);
-
 /* After a system call said EAGAIN: on_ready tells once, from the loop, when to try again. */
 void watch_want(struct watch *watch, unsigned events);
 

@@ -20,8 +20,6 @@ void poller_close(struct poller *p);
 
 /* errno is left as well: EPERM means that this kind of descriptor is always ready. */
 int poller_add(struct poller *p, struct watch *watch, struct err *e);
-/* For reading only; of several pollers that have the same socket one is woken, or a few, and not all. */
-int poller_add_exclusive(struct poller *p, struct watch *watch, struct err *e);
 void poller_remove(struct poller *p, struct watch *watch);
 
 /* Reports what is ready now, without waiting. Watches closed on the way are skipped. */

@@ -33,9 +33,12 @@ void poller_close(struct poller *p)
 	p->fd = -1;
 }
 
-static int add(struct poller *p, struct watch *watch, uint32_t events, struct err *e)
+int poller_add(struct poller *p, struct watch *watch, struct err *e)
 {
-	struct epoll_event event = { .events = events, .data.ptr = watch };
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = watch,
+	};
 
 	if (epoll_ctl(p->fd, EPOLL_CTL_ADD, watch->fd, &event) < 0) {
 		int errnum = errno;
@@ -45,16 +48,6 @@ static int add(struct poller *p, struct watch *watch, uint32_t events, struct er
 		return -1;
 	}
 	return 0;
-}
-
-int poller_add(struct poller *p, struct watch *watch, struct err *e)
-{
-	return add(p, watch, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, e);
-}
-
-int poller_add_exclusive(struct poller *p, struct watch *watch, struct err *e)
-{
-	return add(p, watch, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, e);
 }
 
 void poller_remove(struct poller *p, struct watch *watch)

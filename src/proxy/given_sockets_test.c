@@ -206,7 +206,7 @@ static size_t count_at(const struct listening *l, const struct addr *address)
 	return count;
 }
 
-static void test_workers_share_an_activated_one(void **state)
+static void test_the_first_worker_has_an_activated_one(void **state)
 {
 	struct given_sockets g = { 0 };
 	struct addr wanted = at("127.0.0.1", 1);
@@ -216,7 +216,9 @@ static void test_workers_share_an_activated_one(void **state)
 	assert_int_equal(listening_open_given(&l, &g, &wanted, 3, NULL), 0);
 	assert_true(l.is_activated);
 	assert_int_equal(l.count, 3);
-	assert_int_equal(count_at(&l, &bound), 3);
+	assert_true(l.fds[0] >= 0);
+	assert_int_equal(listening_take(&l, 1), -1);
+	assert_int_equal(listening_take(&l, 2), -1);
 	assert_int_equal(addr_port(&l.address), addr_port(&bound));
 	listening_done(&l);
 	given_sockets_done(&g);
@@ -281,7 +283,7 @@ int main(void)
 		cmocka_unit_test(test_takes_what_fits),
 		cmocka_unit_test(test_an_activated_one_needs_not_fit),
 		cmocka_unit_test(test_every_interface_is_every_interface),
-		cmocka_unit_test(test_workers_share_an_activated_one),
+		cmocka_unit_test(test_the_first_worker_has_an_activated_one),
 		cmocka_unit_test(test_two_activated_ones),
 		cmocka_unit_test(test_as_many_as_there_are_workers),
 		cmocka_unit_test(test_another_address),

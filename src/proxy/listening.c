@@ -1,8 +1,6 @@
 #include "proxy/listening.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -54,21 +52,12 @@ int listening_open(struct listening *l, const struct addr *address, size_t count
 	return bind_more(l, count, e);
 }
 
-/* Copies: each worker closes its own. */
-static int share_activated(struct listening *l, int fd, size_t count, struct err *e)
+static void hand_to_first(struct listening *l, int fd, size_t count)
 {
 	l->is_activated = true;
 	l->fds[l->count++] = fd;
-	while (l->count < count) {
-		l->fds[l->count] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		if (l->fds[l->count] < 0) {
-			(void)err_errno(e, errno, "sharing a socket among workers");
-			listening_done(l);
-			return -1;
-		}
-		l->count++;
-	}
-	return 0;
+	while (l->count < count)
+		l->fds[l->count++] = -1;
 }
 
 int listening_open_given(struct listening *l, struct given_sockets *given,
@@ -84,9 +73,11 @@ int listening_open_given(struct listening *l, struct given_sockets *given,
 			       "socket activation gives %zu sockets for the main address, and one "
 			       "can be served: name the others \"health\" or \"redirect\"",
 			       activated);
-	if (activated == 1)
-		return share_activated(
-			l, given_sockets_take(given, SOCKET_MAIN, address, &l->address), count, e);
+	if (activated == 1) {
+		fd = given_sockets_take(given, SOCKET_MAIN, address, &l->address);
+		hand_to_first(l, fd, count);
+		return 0;
+	}
 	while (l->count < count &&
 	       (fd = given_sockets_take(given, SOCKET_MAIN, address, &l->address)) >= 0)
 		l->fds[l->count++] = fd;
@@ -101,7 +92,7 @@ int listening_take(struct listening *l, size_t index)
 {
 	int fd = l->fds[index];
 
-	assert(index < l->count && fd >= 0);
+	assert(index < l->count && (fd >= 0 || l->is_activated));
 	l->fds[index] = -1;
 	return fd;
 }

@@ -18,10 +18,10 @@
 struct given_sockets;
 
 struct listening {
-	int fds[CONFIG_WORKERS_MAX]; /* -1: given away */
+	int fds[CONFIG_WORKERS_MAX]; /* -1: given away, or there is none */
 	size_t count;
 	struct addr address; /* with the port that the kernel chose */
-	bool is_activated;   /* all are one socket, of the service manager */
+	bool is_activated;   /* there is one, of the service manager: the first worker's */
 };
 
 /*

@@ -103,6 +103,7 @@ static int make_workers(struct server *server, struct listening *listening, stru
 		.guard = server->guard,
 		.device_guard = server->device_guard,
 		.control = control,
+		.deals = listening->is_activated,
 	};
 
 	control->workers = mem_alloc_array(listening->count, sizeof(struct worker *));

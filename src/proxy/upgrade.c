@@ -260,21 +260,19 @@ static int copy_of(int fd)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Of an activated socket every worker has a copy, and one is enough. */
+/* An activated socket is the first worker's alone. */
 static int gather(struct upgrade *u, struct err *e)
 {
 	struct control *c = u->control;
-	bool is_one = c->life.activated & 1u << SOCKET_MAIN;
+	size_t count = c->life.activated & 1u << SOCKET_MAIN ? 1 : c->worker_count;
 
-	for (size_t i = 0; i < c->worker_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		int fd = u->shares[i].socket;
 
 		u->shares[i].socket = -1;
 		if (fd < 0)
 			return err_set(e, ERR_LIMIT, "there are no descriptors left");
-		if (is_one && i > 0)
-			(void)close(fd); /* a copy */
-		else if (add(u, fd, SOCKET_MAIN, e) < 0)
+		if (add(u, fd, SOCKET_MAIN, e) < 0)
 			return -1;
 	}
 	if (add(u, copy_of(redirect_listener_fd(c->redirects)), SOCKET_REDIRECT, e) < 0 ||

@@ -20,6 +20,7 @@
 #include "io/mailbox.h"
 #include "io/resolver.h"
 #include "proxy/connection.h"
+#include "proxy/deal.h"
 #include "proxy/exchange.h"
 #include "proxy/recheck.h"
 
@@ -31,6 +32,7 @@ struct worker_thread {
 	struct worker_update *update; /* waits for the end of that one */
 	struct worker_leave *leave;   /* waits for the end of the listener */
 	struct timer grace;
+	size_t next_dealt; /* whose turn it is */
 	struct stop_message {
 		struct mailbox_message message;
 		struct worker *worker;
@@ -55,6 +57,18 @@ static void on_problem(void *arg, const struct err *e, unsigned shed_count)
 
 static const struct listener_events listener_events = {
 	.on_accept = on_accept,
+	.on_problem = on_problem,
+};
+
+static void on_socket(void *arg, int fd, const struct addr *peer)
+{
+	struct worker *w = arg;
+
+	deal_out(w->shared.control, w->thread->next_dealt++, fd, peer);
+}
+
+static const struct listener_events dealing_events = {
+	.on_socket = on_socket,
 	.on_problem = on_problem,
 };
 
@@ -285,8 +299,10 @@ struct worker *worker_new(const struct worker_shared *shared, struct snapshot *s
 	list_init(&w->exchanges);
 	w->mailbox = mailbox_open(w->loop);
 	w->recheck = recheck_new(w);
-	w->thread->listener = listener_adopt(w->loop, socket, &listener_events, w, e);
-	if (w->thread->listener)
+	if (socket >= 0)
+		w->thread->listener = listener_adopt(
+			w->loop, socket, shared->deals ? &dealing_events : &listener_events, w, e);
+	if (w->thread->listener || socket < 0)
 		w->resolver = resolver_new(w->loop, e);
 	if (!w->resolver) {
 		worker_free(w);

@@ -50,6 +50,7 @@ struct worker_shared {
 	struct login_guard *guard;
 	struct device_guard *device_guard;
 	struct control *control;
+	bool deals; /* there is one socket for all: whoever has it deals connections out (deal.h) */
 };
 
 struct worker {
@@ -69,7 +70,7 @@ struct worker {
 	struct worker_thread *thread; /* private */
 };
 
-/* socket: bound and listening (listening.h); the worker's from now on, also after a failure. */
+/* socket: bound and listening (listening.h), or -1; the worker's from now on, also after a failure. */
 struct worker *worker_new(const struct worker_shared *shared, struct snapshot *snapshot, int socket,
 			  struct err *e);
 

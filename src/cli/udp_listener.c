@@ -124,7 +124,7 @@ static bool make_room(struct udp_listener *l)
 	forget_failed(l);
 	if (l->active_count < UDP_SESSIONS_MAX)
 		return true;
-	oldest = container_of(list_first(&l->active), struct source, node);
+	oldest = container_of(l->active.head.next, struct source, node); /* it is full: not empty */
 	if (has_been_silent(l, oldest, UDP_SPARE_MS)) {
 		end_session(l, oldest);
 		return true;

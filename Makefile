@@ -18,7 +18,7 @@ help:
 	@echo 'make unit            unit tests and fuzz corpora, under the address and undefined-behaviour sanitizers'
 	@echo 'make e2e             end-to-end tests only (ARGS="-k redis" picks)'
 	@echo 'make lint            style checks, formatting included'
-	@echo 'make bench           beside HAProxy and nginx; logins, sessions, policies, reloads; writes bench/RESULTS.md'
+	@echo 'make bench           beside Envoy, HAProxy, nginx and others; logins, sessions, policies, reloads; writes bench/RESULTS.md'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
 	@echo 'make format          clang-format over the sources'
 	@echo 'make manual          writes docs/man/pomerium-cli*.1 anew, from the tables of commands and flags'

@@ -12,9 +12,10 @@
 #define ORDER_SIZE 9
 
 enum order_kind {
-	ORDER_ECHO = 'E',   /* send back what comes, until the end */
-	ORDER_SOURCE = 'S', /* send that many bytes, then end */
-	ORDER_SINK = 'K',   /* read that many bytes, then answer with one */
+	ORDER_ECHO = 'E',    /* send back what comes, until the end */
+	ORDER_SOURCE = 'S',  /* send that many bytes, then end */
+	ORDER_TRICKLE = 'T', /* the same, 1 KiB at a time */
+	ORDER_SINK = 'K',    /* read that many bytes, then answer with one */
 };
 
 struct order {

@@ -1,17 +1,22 @@
 /*
  * load.c - the client of the benchmarks: TLS to a proxy, through which it gives orders to bench-server
  *
- *	bench-load --port P [--name SNI] [--connect HOST:PORT [--token TOKEN]] [--suite NAME] MODE [values]
+ *	bench-load --port P [--name SNI] [--connect HOST:PORT [--token TOKEN]] [--suite NAME] [--plain yes] [--piece BYTES]
+ *		[--resume yes] MODE [values]
  *
- *	down BYTES         receive so much over one tunnel
- *	up BYTES           send so much over one tunnel
+ *	down BYTES N       receive so much, over N tunnels together
+ *	up BYTES N         send so much, over N tunnels together
  *	echo N SECONDS     N tunnels, one small message at a time on each
  *	open N SECONDS     N at a time: open a tunnel, exchange a byte, close it
  *	idle N             open N tunnels, use each once, say so, and hold them until the end of standard input
  *
  * With --connect a CONNECT comes first on every connection, with --token it shows that session. TLS 1.3 with one suite
- * (AES-128-GCM unless told otherwise) and X25519, never resumed. The result is one line: the number of things done and the microseconds it took. All connections of echo are driven
- * by one thread and one epoll instance; the other modes use blocking sockets, in threads where they do several.
+ * (AES-128-GCM unless told otherwise) and X25519; resumed only with --resume, which takes the newest ticket of the thread. With
+ * --plain there is no TLS at all. --piece is how much is written at once: a TLS record each, or a write of the server each.
+ *
+ * The result is one line: the number of things done and the microseconds it took; echo adds the microseconds within which
+ * 50, 99 and 99.9 % of the messages came back, open adds how many were resumed. All connections of echo are driven by one
+ * thread and one epoll instance; the other modes use blocking sockets, in threads where they do several.
  */
 
 #include <errno.h>
@@ -35,6 +40,7 @@
 #define MESSAGE_SIZE 64
 #define EVENTS_MAX   64
 #define REQUEST_MAX  8192
+#define LATENCY_MAX  (1 << 20) /* microseconds; what takes longer counts as this */
 
 struct load {
 	SSL_CTX *tls;
@@ -43,14 +49,21 @@ struct load {
 	const char *suite;
 	const char *connect; /* NULL: no CONNECT */
 	const char *token;   /* NULL: none */
+	size_t piece;
+	uint64_t bytes; /* for each tunnel */
+	bool plain;
+	bool resume;
 	uint64_t end_us;
+	uint32_t *latencies; /* how many messages took so many microseconds */
 	atomic_ulong done;
+	atomic_ulong resumed;
 };
 
 struct tunnel {
-	SSL *ssl;
+	SSL *ssl; /* NULL: plain */
 	int fd;
 	int received; /* of the message under way */
+	uint64_t sent_us;
 };
 
 static noreturn void die_tls(const char *what)
@@ -59,25 +72,50 @@ static noreturn void die_tls(const char *what)
 	die("%s failed: %s", what, strerror(errno));
 }
 
-static void write_all(SSL *ssl, const void *data, size_t len)
+static void write_all(const struct tunnel *t, const void *data, size_t len)
 {
 	size_t written;
 
-	if (SSL_write_ex(ssl, data, len, &written) != 1 || written != len)
+	if (!t->ssl) {
+		for (size_t at = 0; at < len; at += written) {
+			ssize_t n = send(t->fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
+
+			if (n <= 0)
+				die("writing failed: %s", strerror(errno));
+			written = (size_t)n;
+		}
+		return;
+	}
+	if (SSL_write_ex(t->ssl, data, len, &written) != 1 || written != len)
 		die_tls("writing");
 }
 
-static void read_all(SSL *ssl, void *data, size_t len)
+/* 0: not now, of a socket that does not block. */
+static size_t read_some(const struct tunnel *t, void *data, size_t len)
 {
-	size_t got;
+	size_t got = 0;
 
-	for (size_t at = 0; at < len; at += got)
-		if (SSL_read_ex(ssl, (char *)data + at, len - at, &got) != 1)
-			die_tls("reading");
+	if (!t->ssl) {
+		ssize_t n = recv(t->fd, data, len, 0);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			die("reading failed: %s", n ? strerror(errno) : "the end");
+		return n > 0 ? (size_t)n : 0;
+	}
+	if (SSL_read_ex(t->ssl, data, len, &got) != 1 &&
+	    SSL_get_error(t->ssl, 0) != SSL_ERROR_WANT_READ)
+		die_tls("reading");
+	return got;
+}
+
+static void read_all(const struct tunnel *t, void *data, size_t len)
+{
+	for (size_t at = 0; at < len;)
+		at += read_some(t, (char *)data + at, len - at);
 }
 
 /* Byte by byte up to the blank line, so that nothing behind it is taken. */
-static void ask_for_tunnel(const struct load *load, SSL *ssl)
+static void ask_for_tunnel(const struct load *load, const struct tunnel *t)
 {
 	char request[REQUEST_MAX];
 	char head[4096];
@@ -89,81 +127,125 @@ static void ask_for_tunnel(const struct load *load, SSL *ssl)
 
 	if (n >= REQUEST_MAX)
 		die("the token is too long");
-	write_all(ssl, request, (size_t)n);
+	write_all(t, request, (size_t)n);
 	do {
-		read_all(ssl, head + len, 1);
+		read_all(t, head + len, 1);
 		len++;
 	} while (len < sizeof(head) && (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4) != 0));
-	if (len < 13 || memcmp(head, "HTTP/1.1 200 ", 13) != 0)
+	if (len < 13 || memcmp(head, "HTTP/1.", 7) != 0 || memcmp(head + 8, " 200 ", 5) != 0)
 		die("no tunnel: %.*s", (int)len, head);
+}
+
+static void begin_tls(const struct load *load, struct tunnel *t, SSL_SESSION *session)
+{
+	t->ssl = SSL_new(load->tls);
+	SSL_set_fd(t->ssl, t->fd);
+	SSL_set_tlsext_host_name(t->ssl, load->name);
+	if (session)
+		SSL_set_session(t->ssl, session);
+	if (SSL_connect(t->ssl) != 1)
+		die_tls("the handshake");
+}
+
+/* session may be NULL: a full handshake */
+static struct tunnel resume_tunnel(const struct load *load, struct order order,
+				   SSL_SESSION *session)
+{
+	struct tunnel t = { .fd = connect_loopback(load->port) };
+	uint8_t bytes[ORDER_SIZE];
+
+	if (!load->plain)
+		begin_tls(load, &t, session);
+	if (load->connect)
+		ask_for_tunnel(load, &t);
+	order_write(&order, bytes);
+	write_all(&t, bytes, sizeof(bytes));
+	return t;
 }
 
 static struct tunnel open_tunnel(const struct load *load, struct order order)
 {
-	struct tunnel t = { .fd = connect_loopback(load->port), .ssl = SSL_new(load->tls) };
-	uint8_t bytes[ORDER_SIZE];
-
-	SSL_set_fd(t.ssl, t.fd);
-	SSL_set_tlsext_host_name(t.ssl, load->name);
-	if (SSL_connect(t.ssl) != 1)
-		die_tls("the handshake");
-	if (load->connect)
-		ask_for_tunnel(load, t.ssl);
-	order_write(&order, bytes);
-	write_all(t.ssl, bytes, sizeof(bytes));
-	return t;
+	return resume_tunnel(load, order, NULL);
 }
 
 static void close_tunnel(struct tunnel *t)
 {
-	SSL_shutdown(t->ssl);
+	if (t->ssl)
+		SSL_shutdown(t->ssl);
 	SSL_free(t->ssl);
 	close(t->fd);
 }
 
+/* The caller ends the line. */
 static void report(uint64_t done, uint64_t begin_us)
 {
-	printf("%llu %llu\n", (unsigned long long)done, (unsigned long long)(now_us() - begin_us));
+	printf("%llu %llu", (unsigned long long)done, (unsigned long long)(now_us() - begin_us));
+}
+
+static void end_report(void)
+{
+	putchar('\n');
 	fflush(stdout);
+}
+
+static void run_threads(struct load *load, size_t count, void *(*run)(void *))
+{
+	pthread_t *threads = calloc(count, sizeof(*threads));
+
+	for (size_t i = 0; i < count; i++)
+		if (pthread_create(&threads[i], NULL, run, load) != 0)
+			die("no thread");
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
 }
 
 /* ---- bulk ---- */
 
-static void run_down(struct load *load, uint64_t bytes)
+static void *receive_bulk(void *arg)
 {
-	struct tunnel t = open_tunnel(load, (struct order){ .kind = ORDER_SOURCE, .bytes = bytes });
+	struct load *load = arg;
+	enum order_kind kind = load->piece == BUFFER_SIZE ? ORDER_SOURCE : ORDER_TRICKLE;
+	struct tunnel t = open_tunnel(load, (struct order){ .kind = kind, .bytes = load->bytes });
 	char *buffer = malloc(BUFFER_SIZE);
-	uint64_t begin = now_us();
-	uint64_t received = 0;
-	size_t n;
 
-	while (received < bytes) {
-		if (SSL_read_ex(t.ssl, buffer, BUFFER_SIZE, &n) != 1)
-			die_tls("reading");
-		received += n;
-	}
-	report(received, begin);
+	for (uint64_t received = 0; received < load->bytes;)
+		received += read_some(&t, buffer, BUFFER_SIZE);
 	free(buffer);
 	close_tunnel(&t);
+	return NULL;
 }
 
-static void run_up(struct load *load, uint64_t bytes)
+static void *send_bulk(void *arg)
 {
-	struct tunnel t = open_tunnel(load, (struct order){ .kind = ORDER_SINK, .bytes = bytes });
+	struct load *load = arg;
+	struct tunnel t = open_tunnel(load,
+				      (struct order){ .kind = ORDER_SINK, .bytes = load->bytes });
 	char *buffer = calloc(1, BUFFER_SIZE);
-	uint64_t begin = now_us();
 	char answer;
 
-	for (uint64_t left = bytes; left > 0;) {
-		size_t n = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
+	for (uint64_t left = load->bytes; left > 0;) {
+		size_t n = left < load->piece ? (size_t)left : load->piece;
 
-		write_all(t.ssl, buffer, n);
+		write_all(&t, buffer, n);
 		left -= n;
 	}
-	read_all(t.ssl, &answer, 1);
-	report(bytes, begin);
+	read_all(&t, &answer, 1);
 	free(buffer);
 	close_tunnel(&t);
+	return NULL;
+}
+
+static void run_bulk(struct load *load, void *(*run)(void *), uint64_t bytes, size_t count)
+{
+	uint64_t begin = now_us();
+
+	if (count == 0)
+		die("how many tunnels?");
+	load->bytes = bytes / count;
+	run_threads(load, count, run);
+	report(load->bytes * count, begin);
+	end_report();
 }
 
 /* ---- echo ---- */
@@ -173,24 +255,40 @@ static void send_message(struct tunnel *t)
 	static const char message[MESSAGE_SIZE];
 
 	t->received = 0;
-	write_all(t->ssl, message, sizeof(message)); /* the socket's buffer is empty: it fits */
+	t->sent_us = now_us();
+	write_all(t, message, sizeof(message)); /* the socket's buffer is empty: it fits */
+}
+
+static void note_latency(struct load *load, uint64_t us)
+{
+	load->latencies[us < LATENCY_MAX ? us : LATENCY_MAX - 1]++;
+}
+
+/* Within how many microseconds that part of the messages came back. */
+static unsigned latency_of(const struct load *load, double part)
+{
+	double left = part * (double)load->done;
+	unsigned us = 0;
+
+	for (; us < LATENCY_MAX - 1 && left > load->latencies[us]; us++)
+		left -= load->latencies[us];
+	return us;
 }
 
 /* Counts the messages that have come back whole, and sends the next. */
 static void on_echo(struct load *load, struct tunnel *t)
 {
 	char buffer[MESSAGE_SIZE];
-	int n;
+	size_t n;
 
-	while ((n = SSL_read(t->ssl, buffer, MESSAGE_SIZE - t->received)) > 0) {
-		t->received += n;
+	while ((n = read_some(t, buffer, (size_t)(MESSAGE_SIZE - t->received))) > 0) {
+		t->received += (int)n;
 		if (t->received < MESSAGE_SIZE)
 			continue;
 		load->done++;
+		note_latency(load, now_us() - t->sent_us);
 		send_message(t);
 	}
-	if (SSL_get_error(t->ssl, n) != SSL_ERROR_WANT_READ)
-		die_tls("reading");
 }
 
 static void run_echo(struct load *load, size_t count, uint64_t seconds)
@@ -200,6 +298,7 @@ static void run_echo(struct load *load, size_t count, uint64_t seconds)
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	uint64_t begin;
 
+	load->latencies = calloc(LATENCY_MAX, sizeof(*load->latencies));
 	for (size_t i = 0; i < count; i++) {
 		tunnels[i] = open_tunnel(load, (struct order){ .kind = ORDER_ECHO });
 		fcntl(tunnels[i].fd, F_SETFL, O_NONBLOCK);
@@ -218,8 +317,11 @@ static void run_echo(struct load *load, size_t count, uint64_t seconds)
 			on_echo(load, events[i].data.ptr);
 	}
 	report(load->done, begin);
+	printf(" %u %u %u", latency_of(load, 0.5), latency_of(load, 0.99), latency_of(load, 0.999));
+	end_report();
 	for (size_t i = 0; i < count; i++)
 		close_tunnel(&tunnels[i]);
+	free(load->latencies);
 	free(tunnels);
 	close(epoll);
 }
@@ -229,32 +331,35 @@ static void run_echo(struct load *load, size_t count, uint64_t seconds)
 static void *open_and_close(void *arg)
 {
 	struct load *load = arg;
+	SSL_SESSION *session = NULL;
 	char byte = 'x';
 
 	while (now_us() < load->end_us) {
-		struct tunnel t = open_tunnel(load, (struct order){ .kind = ORDER_ECHO });
+		struct tunnel t = resume_tunnel(load, (struct order){ .kind = ORDER_ECHO },
+						session);
 
-		write_all(t.ssl, &byte, 1);
-		read_all(t.ssl, &byte, 1);
+		write_all(&t, &byte, 1);
+		read_all(&t, &byte, 1);
+		if (t.ssl && SSL_session_reused(t.ssl))
+			load->resumed++;
+		SSL_SESSION_free(session);
+		session = t.ssl && load->resume ? SSL_get1_session(t.ssl) : NULL;
 		close_tunnel(&t);
 		load->done++;
 	}
+	SSL_SESSION_free(session);
 	return NULL;
 }
 
 static void run_open(struct load *load, size_t count, uint64_t seconds)
 {
-	pthread_t *threads = calloc(count, sizeof(*threads));
 	uint64_t begin = now_us();
 
 	load->end_us = begin + seconds * 1000000;
-	for (size_t i = 0; i < count; i++)
-		if (pthread_create(&threads[i], NULL, open_and_close, load) != 0)
-			die("no thread");
-	for (size_t i = 0; i < count; i++)
-		pthread_join(threads[i], NULL);
+	run_threads(load, count, open_and_close);
 	report(load->done, begin);
-	free(threads);
+	printf(" %lu", load->resumed);
+	end_report();
 }
 
 static void run_idle(struct load *load, size_t count)
@@ -265,10 +370,11 @@ static void run_idle(struct load *load, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		tunnels[i] = open_tunnel(load, (struct order){ .kind = ORDER_ECHO });
-		write_all(tunnels[i].ssl, message, sizeof(message));
-		read_all(tunnels[i].ssl, message, sizeof(message));
+		write_all(&tunnels[i], message, sizeof(message));
+		read_all(&tunnels[i], message, sizeof(message));
 	}
 	report(count, begin);
+	end_report();
 	while (getchar() != EOF)
 		;
 	for (size_t i = 0; i < count; i++)
@@ -322,6 +428,12 @@ static int read_flags(struct load *load, int argc, char **argv)
 			load->token = argv[i + 1];
 		else if (strcmp(argv[i], "--suite") == 0)
 			load->suite = argv[i + 1];
+		else if (strcmp(argv[i], "--piece") == 0)
+			load->piece = (size_t)number(argc, argv, i + 1);
+		else if (strcmp(argv[i], "--plain") == 0)
+			load->plain = true;
+		else if (strcmp(argv[i], "--resume") == 0)
+			load->resume = true;
 		else
 			die("unknown flag %s", argv[i]);
 	}
@@ -333,9 +445,10 @@ static void run(struct load *load, int argc, char **argv, int at)
 	const char *mode = at < argc ? argv[at] : "";
 
 	if (strcmp(mode, "down") == 0)
-		run_down(load, number(argc, argv, at + 1));
+		run_bulk(load, receive_bulk, number(argc, argv, at + 1),
+			 number(argc, argv, at + 2));
 	else if (strcmp(mode, "up") == 0)
-		run_up(load, number(argc, argv, at + 1));
+		run_bulk(load, send_bulk, number(argc, argv, at + 1), number(argc, argv, at + 2));
 	else if (strcmp(mode, "echo") == 0)
 		run_echo(load, number(argc, argv, at + 1), number(argc, argv, at + 2));
 	else if (strcmp(mode, "open") == 0)
@@ -348,9 +461,15 @@ static void run(struct load *load, int argc, char **argv, int at)
 
 int main(int argc, char **argv)
 {
-	struct load load = { .name = "localhost", .suite = "TLS_AES_128_GCM_SHA256" };
+	struct load load = {
+		.name = "localhost",
+		.suite = "TLS_AES_128_GCM_SHA256",
+		.piece = BUFFER_SIZE,
+	};
 	int at = read_flags(&load, argc, argv);
 
+	if (load.piece == 0 || load.piece > BUFFER_SIZE)
+		die("a piece has 1 to %d bytes", BUFFER_SIZE);
 	raise_descriptor_limit();
 	load.tls = make_tls(&load);
 	run(&load, argc, argv, at);

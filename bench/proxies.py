@@ -40,7 +40,7 @@ def wait_for_port(port, process, what, log):
                 return
         if process.poll() is not None:
             break
-        time.sleep(0.05)
+        time.sleep(0.001)
     raise SystemExit(f"bench: {what} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
@@ -65,19 +65,26 @@ class Proxy:
     """One proxy: a process, perhaps with children, that are measured together."""
 
     name = None
-    has_connect = False  # a CONNECT comes first
+    program = None
+    has_connect = False     # a CONNECT comes first
+    connect_target = None   # of another name than the route's
+    is_plain = False        # there is no TLS
+    can_have_workers = True
+    most_tunnels = None     # where something other than descriptors limits them
 
-    def __init__(self, directory, certificate, upstream_port):
+    def __init__(self, directory, certificate, upstream_port, workers=1):
+        self.workers = workers
         self.directory = directory
         self.certificate = certificate
         self.upstream_port = upstream_port
         self.port = free_port()
         log = directory / f"{self.name}.log"
         self.log = open(log, "wb")
-        self.process = subprocess.Popen(
-            [str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
-        )
+        command = [str(part) for part in self.command()]
+        begun = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_for_port(self.port, self.process, self.name, log)
+        self.start_seconds = time.monotonic() - begun
         time.sleep(0.5)
         self.memory_at_start = self.memory_bytes()
 
@@ -101,6 +108,13 @@ class Proxy:
             total += int(re.search(r"^Pss: +(\d+)", text, re.MULTILINE)[1]) * 1024
         return total
 
+    def code_bytes(self):
+        """The size of its program and of all libraries it has loaded, as files."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
+        files = {match[1] for match in re.finditer(r"^\S+ r-xp .* (/.*)$", text, re.MULTILINE)}
+        program = os.readlink(f"/proc/{self.process.pid}/exe")
+        return os.path.getsize(program), sum(map(os.path.getsize, files))
+
     def stop(self):
         self.process.terminate()
         self.process.wait(20)
@@ -117,7 +131,7 @@ class Pomerium(Proxy):
         secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
         config = {
             "address": f"127.0.0.1:{self.port}",
-            "workers": 1,
+            "workers": self.workers,
             "drain_timeout": "0",
             "certificates": [{"cert": str(self.certificate[0]), "key": str(self.certificate[1])}],
             "shared_secret": secret,
@@ -148,13 +162,15 @@ class Pomerium(Proxy):
 
 class HAProxy(Proxy):
     name = "haproxy"
+    program = "/usr/sbin/haproxy"
 
     def command(self):
         both = self.certificate[0].read_text() + self.certificate[1].read_text()
         pem = self.write("haproxy.pem", both)
-        config = self.write("haproxy.cfg", f"""\
+        tls = "" if self.is_plain else f"ssl crt {pem}"
+        config = self.write(f"{self.name}.cfg", f"""\
 global
-    nbthread 1
+    nbthread {self.workers}
     maxconn {(descriptor_limit() - 200) // 2}
 defaults
     mode tcp
@@ -162,7 +178,7 @@ defaults
     timeout client 1h
     timeout server 1h
 frontend tls
-    bind 127.0.0.1:{self.port} ssl crt {pem}
+    bind 127.0.0.1:{self.port} {tls}
     default_backend tcp
 backend tcp
     server one 127.0.0.1:{self.upstream_port}
@@ -177,13 +193,14 @@ backend tcp
 
 class Nginx(Proxy):
     name = "nginx"
+    program = "/usr/sbin/nginx"
     buffer_size = "16k"  # its default
 
     def command(self):
         config = self.write(f"{self.name}.conf", f"""\
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
-worker_processes 1;
+worker_processes {self.workers};
 worker_rlimit_nofile {descriptor_limit()};
 pid {self.directory}/{self.name}.pid;
 error_log stderr warn;

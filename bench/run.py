@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures this gateway beside HAProxy and nginx, in turns, on this machine; writes its part of bench/RESULTS.md.
+"""Measures this gateway beside other proxies, in turns, on this machine; writes its part of bench/RESULTS.md.
 
     bench/run.py BUILD-DIRECTORY [--quick] [--only NAME] [--no-write]
 
@@ -12,116 +12,19 @@ import resource
 import statistics
 import subprocess
 import tempfile
-import time
 
-from proxies import NAME, NAME_SESSION, USER, HAProxy, Nginx, NginxTuned, Pomerium, descriptor_limit
+from measures import Measures, titles
+from peers import Apache, Envoy, HAProxyPlain, Stunnel, available
+from proxies import USER, HAProxy, Nginx, NginxTuned, Pomerium
 from results import machine, text_of, today, write_part
 
-KINDS = (Pomerium, HAProxy, Nginx, NginxTuned)
-PEERS = [kind.name for kind in KINDS[1:]]
-GIB = 1 << 30
-AES256 = "TLS_AES_256_GCM_SHA384"
+KINDS = (Pomerium, Envoy, HAProxy, Nginx, NginxTuned, Stunnel, Apache, HAProxyPlain)
 
 
-class Measures:
-    """How each thing is measured on one proxy: a number for each row of the table."""
-
-    def __init__(self, load, quick):
-        self.load = load
-        self.rounds = 1 if quick else 7
-        self.bulk_bytes = GIB // 4 if quick else GIB
-        self.seconds = 1 if quick else 2
-        most = min(10000, (descriptor_limit() - 1000) // 2000 * 1000)
-        self.idle_counts = [200, 1000] if quick else [2000, most]
-        self.token = None
-
-    def command(self, proxy, *arguments, name=NAME, token=None):
-        flags = ["--port", proxy.port, "--name", name]
-        if proxy.has_connect:
-            flags += ["--connect", f"{name}:1"]
-        if token:
-            flags += ["--token", token]
-        return [str(a) for a in [self.load, *flags, *arguments]]
-
-    def run(self, proxy, *arguments, **options):
-        """(things done, seconds, CPU seconds of the proxy)"""
-        before = proxy.cpu_seconds()
-        done = subprocess.run(self.command(proxy, *arguments, **options), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"bench: {proxy.name}: the load generator failed")
-        time.sleep(0.1)  # what is left to clean up belongs to it
-        count, microseconds = map(int, done.stdout.split())
-        return count, microseconds / 1e6, proxy.cpu_seconds() - before
-
-    def bulk(self, proxy, direction, suite=None):
-        row = f"{direction}-256" if suite else direction
-        count, seconds, cpu = self.run(proxy, *(["--suite", suite] if suite else []), direction, self.bulk_bytes)
-        return {f"{row}: MiB/s": count / seconds / (1 << 20), f"{row}: CPU": cpu / (count / GIB)}
-
-    def echo(self, proxy):
-        count, seconds, cpu = self.run(proxy, "echo", 64, self.seconds)
-        return {"echo: messages/s": count / seconds, "echo: CPU": cpu / count * 1e6}
-
-    def tunnels(self, proxy):
-        count, seconds, cpu = self.run(proxy, "open", 8, self.seconds)
-        return {"new: tunnels/s": count / seconds, "new: CPU": cpu / count * 1e3}
-
-    def tunnels_of_a_session(self, proxy):
-        if not proxy.has_connect:
-            return None
-        self.token = self.token or proxy.session_token()
-        count, seconds, cpu = self.run(proxy, "open", 8, self.seconds, name=NAME_SESSION, token=self.token)
-        return {"session: tunnels/s": count / seconds, "session: CPU": cpu / count * 1e3}
-
-    def idle(self, proxy, count):
-        process = subprocess.Popen(self.command(proxy, "idle", count), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True)
-        if not process.stdout.readline():
-            raise SystemExit(f"bench: {proxy.name}: the load generator failed")
-        time.sleep(0.5)
-        used = proxy.memory_bytes() - proxy.memory_at_start
-        process.communicate()
-        return {f"idle: {count}": used / count / 1024}
-
-    def all(self):
-        """(title, number of rounds, function): memory first, compared with a process that has done nothing yet."""
-        for count in self.idle_counts:
-            yield f"{count} idle tunnels", 1, lambda proxy, count=count: self.idle(proxy, count)
-        yield "bulk to the client", self.rounds, lambda proxy: self.bulk(proxy, "down")
-        yield "bulk to the server", self.rounds, lambda proxy: self.bulk(proxy, "up")
-        yield "bulk to the client, AES-256", self.rounds, lambda proxy: self.bulk(proxy, "down", AES256)
-        yield "bulk to the server, AES-256", self.rounds, lambda proxy: self.bulk(proxy, "up", AES256)
-        yield "echo on 64 tunnels", self.rounds, self.echo
-        yield "new tunnels", self.rounds, self.tunnels
-        yield "new tunnels of a session", self.rounds, self.tunnels_of_a_session
-
-    def titles(self):
-        """The rows of the table: less is better in the first group, more in the second."""
-        return {
-            "down: CPU": "bulk to the client, AES-128-GCM: CPU s per GiB",
-            "up: CPU": "bulk to the server, AES-128-GCM: CPU s per GiB",
-            "down-256: CPU": "bulk to the client, AES-256-GCM: CPU s per GiB",
-            "up-256: CPU": "bulk to the server, AES-256-GCM: CPU s per GiB",
-            "echo: CPU": "echo of 64 bytes on 64 tunnels: CPU s per million",
-            "new: CPU": "new tunnels, full handshakes: CPU s per 1,000",
-            "session: CPU": "new tunnels with a session token: CPU s per 1,000",
-            **{f"idle: {n}": f"memory per tunnel, {n:,} idle: KiB" for n in self.idle_counts},
-        }, {
-            "down: MiB/s": "bulk to the client, AES-128-GCM: MiB/s",
-            "up: MiB/s": "bulk to the server, AES-128-GCM: MiB/s",
-            "down-256: MiB/s": "bulk to the client, AES-256-GCM: MiB/s",
-            "up-256: MiB/s": "bulk to the server, AES-256-GCM: MiB/s",
-            "echo: messages/s": "echo: messages/s",
-            "new: tunnels/s": "new tunnels/s",
-            "session: tunnels/s": "new tunnels/s with a session token",
-        }
-
-
-def collect(proxies, measures):
+def collect(proxies, things):
     """name of the proxy -> row -> a value per round; each round begins with another proxy"""
     values = {proxy.name: {} for proxy in proxies}
-    for title, rounds, measure in measures.all():
+    for title, rounds, measure in things:
         for number in range(rounds):
             print(f"{title}, round {number + 1} of {rounds}", flush=True)
             first = number % len(proxies)
@@ -130,7 +33,7 @@ def collect(proxies, measures):
                 for row, value in measured.items():
                     values[proxy.name].setdefault(row, []).append(value)
                 if measured:
-                    print(f"  {proxy.name:11}", "  ".join(f"{row} {v:.4g}" for row, v in measured.items()), flush=True)
+                    print(f"  {proxy.name:13}", "  ".join(f"{row} {v:.4g}" for row, v in measured.items()), flush=True)
     return values
 
 
@@ -139,36 +42,77 @@ def ratio(ours, theirs):
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def table(results, titles):
-    ours = results["pomerium"]
-    lines = ["| | pomerium | " + " | ".join(PEERS + [f"pomerium / {peer}" for peer in PEERS]) + " |"]
-    lines.append("|---|" + "---:|" * (1 + 2 * len(PEERS)))
-    for row, title in titles.items():
-        # The others know no sessions: there the row above is what it is compared with.
-        theirs = [results[peer].get(row) for peer in PEERS]
-        against = [results[peer].get(row, results[peer].get(row.replace("session", "new"))) for peer in PEERS]
-        cells = [title, *(text_of(values) for values in [ours[row], *theirs])]
-        cells += [f"{ratio(ours[row], values):.2f}" for values in against]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def table(columns, rows):
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def write_results(tables):
+def value_table(results, rows):
+    return table(list(results), [
+        [title, *(text_of(of.get(row)) for of in results.values())]
+        for row, title in rows.items() if any(row in of for of in results.values())])
+
+
+def ratio_text(results, peer, row):
+    """The others know no sessions: there they are compared with what they do without."""
+    ours = results["pomerium"].get(row)
+    theirs = results[peer].get(row, results[peer].get(row.replace("session", "new")))
+    return f"{ratio(ours, theirs):.2f}" if ours and theirs and all(theirs) else ""
+
+
+def ratio_table(results, rows):
+    peers = [name for name in results if name != "pomerium"]
+    return table([f"/ {peer}" for peer in peers], [
+        [title, *(ratio_text(results, peer, row) for peer in peers)]
+        for row, title in rows.items() if row in results["pomerium"]])
+
+
+def range_text(values):
+    return " / ".join(text_of([f(values)]) for f in (min, statistics.median, max)) if values else ""
+
+
+def range_table(results, rows):
+    return table(list(results), [
+        [title, *(range_text(of.get(row)) for of in results.values())]
+        for row, title in rows.items() if any(len(of.get(row, [])) > 1 for of in results.values())])
+
+
+def report(results, two, measures, missing):
+    less, more = titles(measures)
+    versions = [kind.version() for kind in KINDS if kind.name in results and kind not in (NginxTuned, HAProxyPlain)]
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
-    versions = [kind.version() for kind in (Pomerium, HAProxy, Nginx)]
-    write_part("Beside HAProxy and nginx", f"""\
-Less is better:
+    absent = f"\n* not installed here, so not in the table: {', '.join(missing)}" if missing else ""
+    return f"""\
+Medians of {measures.rounds}. Less is better:
 
-{tables[0]}
+{value_table(results, less)}
+
+This gateway's share of each of them, less is better:
+
+{ratio_table(results, less)}
 
 More is better; here the load generator and the server, which share the processors, count as well:
 
-{tables[1]}
+{value_table(results, more)}
+
+### Two workers
+
+{value_table(two, less)}
+
+{ratio_table(two, less)}
+
+More is better:
+
+{value_table(two, more)}
+
+### Minimum / median / maximum
+
+{range_table(results, less)}
 
 * {"; ".join(versions)}
 * {openssl.partition(" (")[0]}, {machine()}
-* {today()}, `make bench`
-""")
+* {today()}, `make bench`{absent}
+"""
 
 
 def make_certificate(directory):
@@ -191,25 +135,37 @@ def raise_descriptor_limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def measure_all(build, directory, measures, only):
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
+def measure_all(kinds, things, directory, certificate, port, workers):
+    (directory / "other").mkdir(parents=True)
+    directory.chmod(0o711)
+    (directory / "other").chmod(0o711)
     proxies = []
     try:
-        upstream_port = int(server.stdout.readline())
-        certificate = make_certificate(directory)
-        for kind in KINDS:
-            if only in (None, kind.name):
-                proxies.append(kind(directory, certificate, upstream_port))
-        return collect(proxies, measures)
+        for kind in kinds:
+            proxies.append(kind(directory, certificate, port, workers))
+        return collect(proxies, things)
     finally:
         for proxy in proxies:
             proxy.stop()
+
+
+def measure(build, directory, measures, kinds):
+    """(with one worker, with two)"""
+    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline())
+        certificate = make_certificate(directory)
+        one = measure_all(kinds, measures.all(), directory / "one", certificate, port, 1)
+        several = [kind for kind in kinds if kind.can_have_workers]
+        two = measure_all(several, measures.with_two_workers(), directory / "two", certificate, port, 2)
+        return one, two
+    finally:
         server.kill()
         server.wait()
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures this gateway beside HAProxy and nginx.")
+    parser = argparse.ArgumentParser(description="Measures this gateway beside other proxies.")
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
     parser.add_argument("--only", choices=[kind.name for kind in KINDS], help="measure one; writes nothing")
@@ -219,16 +175,18 @@ def main():
     Pomerium.program = build / "src" / "proxy" / "pomerium"
     raise_descriptor_limit()
     measures = Measures(build / "bench" / "bench-load", options.quick)
+    kinds = [kind for kind in KINDS if available(kind) and options.only in (None, kind.name)]
+    missing = [kind.name for kind in KINDS if not available(kind)]
     with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
         directory = pathlib.Path(name)
         directory.chmod(0o711)
-        results = measure_all(build, directory, measures, options.only)
+        one, two = measure(build, directory, measures, kinds)
     if options.only:
         return
-    tables = [table(results, titles) for titles in measures.titles()]
-    print("\n" + "\n\n".join(tables))
+    text = report(one, two, measures, missing)
+    print("\n" + text)
     if not options.no_write and not options.quick:
-        write_results(tables)
+        write_part("Beside other proxies", text)
 
 
 main()

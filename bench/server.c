@@ -17,9 +17,10 @@
 
 #include "bench/common.h"
 
-#define EVENTS_MAX  256
-#define BUFFER_SIZE (256 * 1024)
-#define ECHO_MAX    16384
+#define EVENTS_MAX   256
+#define BUFFER_SIZE  (256 * 1024)
+#define ECHO_MAX     16384
+#define TRICKLE_SIZE 1024
 
 struct connection {
 	int fd;
@@ -58,7 +59,8 @@ static enum progress receive_order(struct connection *c)
 
 static enum progress serve_source(struct server *s, struct connection *c)
 {
-	size_t len = c->order.bytes < BUFFER_SIZE ? (size_t)c->order.bytes : BUFFER_SIZE;
+	size_t most = c->order.kind == ORDER_TRICKLE ? TRICKLE_SIZE : BUFFER_SIZE;
+	size_t len = c->order.bytes < most ? (size_t)c->order.bytes : most;
 	ssize_t n;
 
 	if (len == 0)
@@ -107,6 +109,7 @@ static enum progress serve(struct server *s, struct connection *c)
 	case ORDER_ECHO:
 		return serve_echo(c);
 	case ORDER_SOURCE:
+	case ORDER_TRICKLE:
 		return serve_source(s, c);
 	case ORDER_SINK:
 		return serve_sink(s, c);

@@ -17,7 +17,7 @@ packages_test="redis-server redis-tools openssh-server openssh-client postgresql
   chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy squid dante-server iproute2 haproxy nginx-light libnginx-mod-stream nghttp2-client"
 packages_fuzz="clang libclang-rt-14-dev"
 packages_format="clang-format"
-packages_bench="haproxy nginx-light libnginx-mod-stream python3 openssl"
+packages_bench="haproxy nginx-light libnginx-mod-stream stunnel4 apache2-bin socat valgrind python3 python3-venv openssl"
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -90,6 +90,20 @@ install_test_tools() {
 	cp "$list" .venv/requirements.installed
 }
 
+# Envoy, which is in no Debian release; without it the benchmarks leave it out.
+install_bench_tools() {
+	local list=bench/requirements.txt where=build/bench-venv
+	cmp -s "$list" $where/requirements.installed && return
+	say "making $where with what $list names"
+	rm -rf $where
+	if /usr/bin/python3 -m venv $where &&
+		$where/bin/pip install --quiet --disable-pip-version-check -r "$list"; then
+		cp "$list" $where/requirements.installed
+	else
+		say "cannot install what $list names; the benchmarks do without it"
+	fi
+}
+
 # Likewise for what npm installs.
 install_identity_provider() {
 	local directory=tests/e2e/idp log
@@ -120,6 +134,9 @@ main() {
 	missing=$(missing_packages $(printf '%s\n' "${wanted[@]}" | sort -u))
 	# shellcheck disable=SC2086
 	[ -z "$missing" ] || install_packages $missing
+	case " $* " in
+	*" bench "*) install_bench_tools ;;
+	esac
 	case " $* " in
 	*" test "*)
 		install_test_tools

@@ -58,7 +58,7 @@ static int open_local(struct proxy *proxy, const struct options *options, struct
 		return -1;
 	local_listener_format(proxy->listener, address);
 	local_proxy_set_address(proxy->local, str_from(address));
-	events_listening(&proxy->client.events, address);
+	events_proxy_running(&proxy->client.events, address);
 	return 0;
 }
 

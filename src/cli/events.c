@@ -58,6 +58,18 @@ void events_listening(const struct events *events, const char *address)
 	log_end(&line, "started tcp listener");
 }
 
+void events_proxy_running(const struct events *events, const char *address)
+{
+	char message[128];
+	struct log_line line;
+
+	begin(events, &line, LOG_INFO);
+	if (!events->is_console)
+		log_cstr(&line, "addr", address);
+	snprintf(message, sizeof(message), "Proxy running at %s", address);
+	log_end(&line, message);
+}
+
 void events_auth_required(const struct events *events, struct str url)
 {
 	struct log_line line;

@@ -22,6 +22,8 @@ void events_init(struct events *events);
 void events_done(struct events *events);
 
 void events_listening(const struct events *events, const char *address);
+/* The same of the local proxy. */
+void events_proxy_running(const struct events *events, const char *address);
 void events_auth_required(const struct events *events, struct str url);
 void events_connecting(const struct events *events);
 void events_connected(const struct events *events);

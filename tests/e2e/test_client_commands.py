@@ -1,6 +1,8 @@
 """pomerium-cli: the commands around the tunnels."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -192,3 +194,50 @@ def test_every_command_has_help(client):
         shown = client.run("help", name)
         assert shown.returncode == 0 and f"pomerium-cli {name}" in shown.stdout
         assert client.run(name, "--help").stdout == shown.stdout
+
+
+# ---- gateways that answer otherwise ----
+
+class _OtherGateway(BaseHTTPRequestHandler):
+    answer = b""
+
+    def do_GET(self):
+        good = self.headers.get("Authorization") == "Pomerium good"
+        status = b"200 OK" if good else b"401 Unauthorized"
+        self.wfile.write(self.answer or b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+        self.close_connection = True
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def other_gateway():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_OtherGateway,), {}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("answer, status", [
+    (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", 6),
+    (b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", 6),
+    (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", 4),
+    (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", 1),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"routes\"", 1),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", 6),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n", 6),
+    (b"HTTP/1.1 2", 6),
+    (b"garbage\r\n\r\n", 6),
+])
+def test_nothing_but_401_costs_the_token(client, other_gateway, answer, status):
+    url = f"http://127.0.0.1:{other_gateway.server_address[1]}"
+    assert client.run("auth", url, "--service-account", "good").stdout == "good\n"
+    tokens = [path.read_text() for path in client.token_files() if path.suffix == ".jwt"]
+    assert tokens == ["good"]
+    other_gateway.RequestHandlerClass.answer = answer
+    listed = client.run("routes", "list", url, "--no-browser")
+    assert listed.returncode == status and listed.stdout == "", listed.stderr
+    assert listed.stderr.count("\n") == 1 and listed.stderr.startswith("pomerium-cli: ")
+    assert [path.read_text() for path in client.token_files() if path.suffix == ".jwt"] == ["good"]

@@ -87,6 +87,7 @@ def test_through_the_gateway(proxy, scheme):
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h", "socks5"])
 def test_everything_else_is_connected_directly(proxy, web, scheme):
+    assert f"Proxy running at 127.0.0.1:{proxy.port}" in proxy.stderr_text()
     answer = curl(proxy, scheme, f"http://127.0.0.1:{web}/")
     assert answer.stdout == BODY, answer.stderr
     assert proxy.client.visit_count() == 0

@@ -38,8 +38,9 @@ static const struct option_row rows[] = {
 		    "of this user alone, or - for standard input and output (default 127.0.0.1:0)"),
 	OPTION_TEXT(OPTION_GROUP_UDP, "listen", "ADDRESS", listen,
 		    "local address: host:port, or :port for every interface (default 127.0.0.1:0)"),
-	OPTION_TEXT(OPTION_GROUP_UDP, "idle-timeout", "SECONDS", idle_timeout,
-		    "end the session of a local address after that long without packets (default 300)"),
+	OPTION_TEXT(
+		OPTION_GROUP_UDP, "idle-timeout", "SECONDS", idle_timeout,
+		"end the session of a local address after that long without packets (default 300)"),
 	OPTION_TEXT(OPTION_GROUP_UDP, "pomerium-url", "URL", pomerium_url,
 		    "the gateway to connect to, if it is not named by the destination"),
 	OPTION_FLAG(OPTION_GROUP_SEVERAL, "all", all, "open every route that can be opened"),

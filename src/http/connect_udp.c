@@ -25,15 +25,19 @@ static bool read_path(struct str path, struct arena *arena, struct str *ret_auth
 	struct authority authority;
 	struct str escaped;
 	struct str port;
+	struct str text;
 	bool has_colon;
 
 	if (!split_path(path, &escaped, &port) || query_unescape(&host, escaped) < 0 ||
 	    !str_is_printable_ascii(buf_view(&host)))
 		return false;
 	has_colon = str_find(buf_view(&host), ':') < host.len;
-	*ret_authority = arena_printf(arena, has_colon ? "[%.*s]:%.*s" : "%.*s:%.*s",
-				      STR_FMT(buf_view(&host)), STR_FMT(port));
-	return authority_parse_connect(*ret_authority, &authority, NULL) == 0;
+	text = arena_printf(arena, has_colon ? "[%.*s]:%.*s" : "%.*s:%.*s",
+			    STR_FMT(buf_view(&host)), STR_FMT(port));
+	if (authority_parse_connect(text, &authority, NULL) < 0)
+		return false;
+	*ret_authority = text;
+	return true;
 }
 
 bool connect_udp_is_request(const struct http_request *request, struct arena *arena,

@@ -14,7 +14,8 @@ packages_build="build-essential meson ninja-build pkg-config libuv1-dev libssl-d
   tzdata libcmocka-dev python3"
 packages_demo="redis-server redis-tools python3"
 packages_test="redis-server redis-tools openssh-server openssh-client postgresql postgresql-client chromium
-  chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy squid dante-server iproute2 haproxy nginx-light libnginx-mod-stream nghttp2-client"
+  chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy squid dante-server iproute2 haproxy nginx-light libnginx-mod-stream nghttp2-client
+  dnsmasq-base bind9-dnsutils"
 packages_fuzz="clang libclang-rt-14-dev"
 packages_format="clang-format"
 packages_bench="haproxy nginx-light libnginx-mod-stream stunnel4 apache2-bin socat valgrind python3 python3-venv openssl"

@@ -189,4 +189,5 @@ def main():
         write_part("Beside other proxies", text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -110,6 +110,14 @@ int cache_dir_clear(const char *root, struct err *e)
 	return 0;
 }
 
+static bool is_content(const char *path, struct str text)
+{
+	_cleanup_(buf_done) struct buf content = BUF_INIT(text.len);
+	struct err ignored;
+
+	return file_read(path, &content, &ignored) == 0 && str_equal(buf_view(&content), text);
+}
+
 void cache_dir_remember_url(const char *root, struct str url)
 {
 	struct buf path = BUF_INIT(PATH_MAX);
@@ -118,6 +126,7 @@ void cache_dir_remember_url(const char *root, struct str url)
 
 	buf_printf(&path, "%s/last-url", root);
 	name = buf_take_string(&path);
-	if (access(root, W_OK) == 0)
+	/* Every command says so, and writing waits for the disk. */
+	if (access(root, W_OK) == 0 && !is_content(name, url))
 		(void)file_replace(name, url, 0600, &ignored); /* a convenience, not worth a word */
 }

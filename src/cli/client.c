@@ -45,7 +45,7 @@ int client_init(struct client *client, const struct options *options, struct err
 	    tls_options_load(options, &client->tls, e) < 0 ||
 	    proxy_options_load(options, &client->proxies, e) < 0)
 		return -1;
-	return tls_options_load_h2(options, &client->transport_tls, e);
+	return tls_options_load_h2(options, client->tls, &client->transport_tls, e);
 }
 
 static void on_signal(void *arg, int number)

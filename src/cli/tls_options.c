@@ -63,16 +63,17 @@ struct material {
 	struct buf key;
 };
 
-static int make_config(const struct options *options, const char *const *alpn, struct material *m,
-		       struct tls_config **ret, struct err *e)
+/* wanted says what the flags do not. */
+static int make_config(const struct options *options, const struct tls_client_options *wanted,
+		       struct material *m, struct tls_config **ret, struct err *e)
 {
 	struct tls_key_pair pair;
-	struct tls_client_options tls = { .verify = !options->disable_tls_verification,
-					  .alpn = alpn };
+	struct tls_client_options tls = *wanted;
 
 	if (load_roots(options, &m->roots, e) < 0 ||
 	    load_client_pair(options, &m->certificate, &m->key, e) < 0)
 		return -1;
+	tls.verify = !options->disable_tls_verification;
 	tls.extra_roots_pem = buf_view(&m->roots);
 	if (options->client_cert) {
 		pair = (struct tls_key_pair){ .certificate_pem = buf_view(&m->certificate),
@@ -83,13 +84,13 @@ static int make_config(const struct options *options, const char *const *alpn, s
 	return tls_config_new_client(&tls, ret, e);
 }
 
-static int load(const struct options *options, const char *const *alpn, struct tls_config **ret,
-		struct err *e)
+static int load(const struct options *options, const struct tls_client_options *wanted,
+		struct tls_config **ret, struct err *e)
 {
 	struct material m = { .roots = BUF_INIT(TLS_OPTIONS_FILE_MAX),
 			      .certificate = BUF_INIT(TLS_OPTIONS_FILE_MAX),
 			      .key = BUF_INIT(TLS_OPTIONS_FILE_MAX) };
-	int result = make_config(options, alpn, &m, ret, e);
+	int result = make_config(options, wanted, &m, ret, e);
 
 	buf_done(&m.roots);
 	buf_done(&m.certificate);
@@ -100,15 +101,18 @@ static int load(const struct options *options, const char *const *alpn, struct t
 int tls_options_load(const struct options *options, struct tls_config **ret, struct err *e)
 {
 	static const char *const alpn[] = { "http/1.1", NULL };
+	const struct tls_client_options wanted = { .alpn = alpn };
 
-	return load(options, alpn, ret, e);
+	return load(options, &wanted, ret, e);
 }
 
-int tls_options_load_h2(const struct options *options, struct tls_config **ret, struct err *e)
+int tls_options_load_h2(const struct options *options, const struct tls_config *same_roots,
+			struct tls_config **ret, struct err *e)
 {
 	static const char *const alpn[] = { "h2", "http/1.1", NULL };
+	const struct tls_client_options wanted = { .alpn = alpn, .same_roots = same_roots };
 
-	return load(options, alpn, ret, e);
+	return load(options, &wanted, ret, e);
 }
 
 void tls_options_advise(struct err *e)

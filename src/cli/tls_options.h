@@ -18,4 +18,5 @@ int tls_options_load(const struct options *options, struct tls_config **ret, str
 void tls_options_advise(struct err *e);
 
 /* Like tls_options_load(), but offering HTTP/2 before HTTP/1.1: for transport.h. */
-int tls_options_load_h2(const struct options *options, struct tls_config **ret, struct err *e);
+int tls_options_load_h2(const struct options *options, const struct tls_config *same_roots,
+			struct tls_config **ret, struct err *e);

@@ -175,14 +175,17 @@ static int set_up_client(struct tls_config *config, SSL_CTX *context,
 		return tls_err_openssl(e, ERR_CONFIG, "the ALPN names cannot be used");
 	if (options->verify) {
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-		if (!options->only_extra_roots)
+		if (!options->only_extra_roots && !options->same_roots)
 			trust_system_roots(context);
 	}
 	/* an intermediate that the operator names is trusted without its own issuer */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-	if (!str_is_empty(options->extra_roots_pem) &&
-	    tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
-			      SSL_CTX_get_cert_store(context), e))
+	if (options->same_roots)
+		SSL_CTX_set1_cert_store(context,
+					SSL_CTX_get_cert_store(options->same_roots->contexts[0]));
+	else if (!str_is_empty(options->extra_roots_pem) &&
+		 tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
+				   SSL_CTX_get_cert_store(context), e))
 		return -1;
 	if (!options->client_pair)
 		return 0;

@@ -52,6 +52,8 @@ struct tls_client_options {
 	bool verify;                /* certificate chain and name */
 	struct str extra_roots_pem; /* added to the system's roots, which are read on demand */
 	bool only_extra_roots;      /* in their place */
+	/* NULL, or the config of a client with the same roots, which need not be read again. */
+	const struct tls_config *same_roots;
 	const struct tls_key_pair *client_pair; /* or NULL */
 	const char *const *alpn;
 };

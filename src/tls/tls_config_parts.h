@@ -31,7 +31,7 @@ struct tls_config {
 	struct buf alpn_wire;
 	char *plain_http_reply;
 	struct tls_sessions sessions;
-	struct tls_kept_sessions kept; /* of a client */
+	struct tls_kept_sessions kept;   /* of a client */
 	struct client_auth *client_auth; /* of a server; with its destructor */
 	void (*client_auth_free)(struct client_auth *auth);
 };

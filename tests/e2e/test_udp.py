@@ -219,7 +219,7 @@ def test_revoked_sessions_end_with_their_reason(gateway, listen, open_socket):
     client = listen(gateway, "--service-account", token)
     s = open_socket(client.port)
     exchange(s, b"x")
-    (opened,) = gateway.log.find("tunnel opened")
+    opened = gateway.log.wait("tunnel opened")
     done = run_gateway("sessions", "revoke", opened["session-id"], "--config", gateway.config_path,
                        env=None if not gateway.state else {**os.environ, "STATE_DIRECTORY": str(gateway.state)})
     assert done.returncode == 0, done.stderr

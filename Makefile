@@ -1,7 +1,7 @@
 # A menu. The build itself is Meson's; what each entry needs is installed by tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo release asan lint unit e2e test bench fuzz format manual reference install clean
+.PHONY: help demo release asan lint unit e2e test bench bench-check fuzz format manual reference install clean
 
 RELEASE = build/release
 ASAN    = build/asan
@@ -19,6 +19,7 @@ help:
 	@echo 'make e2e             end-to-end tests only (ARGS="-k redis" picks)'
 	@echo 'make lint            style checks, formatting included'
 	@echo 'make bench           beside Envoy, HAProxy, nginx and others; logins, sessions, policies, reloads; writes bench/RESULTS.md'
+	@echo 'make bench-check     counts the instructions of fixed scenarios; fails above 5 % more than bench/instructions.json has'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
 	@echo 'make format          clang-format over the sources'
 	@echo 'make manual          writes docs/man/pomerium-cli*.1 anew, from the tables of commands and flags'
@@ -64,6 +65,11 @@ bench: release
 	@/usr/bin/python3 bench/run_policy.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_reload.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_h2.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+
+bench-check: release
+	@tools/setup.sh bench test
+	@tools/build.sh $(RELEASE) -- bench/bench-load bench/bench-server bench/bench-policy
+	@.venv/bin/python bench/check.py $(RELEASE) $(ARGS)
 
 fuzz:
 	@tools/setup.sh build fuzz

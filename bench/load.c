@@ -2,7 +2,7 @@
  * load.c - the client of the benchmarks: TLS to a proxy, through which it gives orders to bench-server
  *
  *	bench-load --port P [--name SNI] [--connect HOST:PORT [--token TOKEN]] [--suite NAME] [--plain yes] [--piece BYTES]
- *		[--resume yes] MODE [values]
+ *		[--resume yes] [--count N] MODE [values]
  *
  *	down BYTES N       receive so much, over N tunnels together
  *	up BYTES N         send so much, over N tunnels together
@@ -13,6 +13,8 @@
  * With --connect a CONNECT comes first on every connection, with --token it shows that session. TLS 1.3 with one suite
  * (AES-128-GCM unless told otherwise) and X25519; resumed only with --resume, which takes the newest ticket of the thread. With
  * --plain there is no TLS at all. --piece is how much is written at once: a TLS record each, or a write of the server each.
+ *
+ * --count ends echo and open after so many messages or tunnels, however long that takes.
  *
  * The result is one line: the number of things done and the microseconds it took; echo adds the microseconds within which
  * 50, 99 and 99.9 % of the messages came back, open adds how many were resumed. All connections of echo are driven by one
@@ -54,6 +56,7 @@ struct load {
 	bool plain;
 	bool resume;
 	uint64_t end_us;
+	uint64_t most;       /* messages or tunnels, then it ends */
 	uint32_t *latencies; /* how many messages took so many microseconds */
 	atomic_ulong done;
 	atomic_ulong resumed;
@@ -287,7 +290,8 @@ static void on_echo(struct load *load, struct tunnel *t)
 			continue;
 		load->done++;
 		note_latency(load, now_us() - t->sent_us);
-		send_message(t);
+		if (load->done < load->most)
+			send_message(t);
 	}
 }
 
@@ -310,7 +314,7 @@ static void run_echo(struct load *load, size_t count, uint64_t seconds)
 	load->end_us = begin + seconds * 1000000;
 	for (size_t i = 0; i < count; i++)
 		send_message(&tunnels[i]);
-	while (now_us() < load->end_us) {
+	while (now_us() < load->end_us && load->done < load->most) {
 		int ready = epoll_wait(epoll, events, EVENTS_MAX, 100);
 
 		for (int i = 0; i < ready; i++)
@@ -334,7 +338,7 @@ static void *open_and_close(void *arg)
 	SSL_SESSION *session = NULL;
 	char byte = 'x';
 
-	while (now_us() < load->end_us) {
+	while (now_us() < load->end_us && load->done < load->most) {
 		struct tunnel t = resume_tunnel(load, (struct order){ .kind = ORDER_ECHO },
 						session);
 
@@ -430,6 +434,8 @@ static int read_flags(struct load *load, int argc, char **argv)
 			load->suite = argv[i + 1];
 		else if (strcmp(argv[i], "--piece") == 0)
 			load->piece = (size_t)number(argc, argv, i + 1);
+		else if (strcmp(argv[i], "--count") == 0)
+			load->most = number(argc, argv, i + 1);
 		else if (strcmp(argv[i], "--plain") == 0)
 			load->plain = true;
 		else if (strcmp(argv[i], "--resume") == 0)
@@ -465,6 +471,7 @@ int main(int argc, char **argv)
 		.name = "localhost",
 		.suite = "TLS_AES_128_GCM_SHA256",
 		.piece = BUFFER_SIZE,
+		.most = UINT64_MAX,
 	};
 	int at = read_flags(&load, argc, argv);
 

@@ -1,7 +1,6 @@
 """pomerium-cli: what it prints, its exit status, its token file, and how it logs in."""
 
 import json
-import os
 import re
 import signal
 import stat
@@ -441,8 +440,10 @@ def test_secrets_are_not_printed(client):
     assert json.loads(done.stderr.splitlines()[0])
 
 
-def test_no_proxy_environment_disturbs(client):
-    env = client.env(HTTP_PROXY="http://127.0.0.1:1", HTTPS_PROXY="http://127.0.0.1:1", BROWSER="none")
-    assert os.environ.get("DISPLAY") is None or "DISPLAY" not in env
-    done = client.pipe("redis", QUIT, env=env)
+def test_the_proxy_of_the_environment(client):
+    """It is used, for tunnels as well, unless NO_PROXY says otherwise."""
+    proxy = {"HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
+    done = client.pipe("redis", QUIT, env=client.env(**proxy))
+    assert (done.returncode, done.stdout) == (6, "") and "proxy http://127.0.0.1:1" in done.stderr
+    done = client.pipe("redis", QUIT, env=client.env(**proxy, NO_PROXY="*"))
     assert (done.returncode, done.stdout) == (0, ANSWER), done.stderr

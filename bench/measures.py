@@ -49,7 +49,17 @@ class Measures:
         return {f"{row}: CPU": cpu / (count / GIB), f"{row}: MiB/s": count / seconds / MIB}
 
     def echo(self, proxy, tunnels):
-        count, seconds, cpu, within = self.run(proxy, "echo", tunnels, self.seconds)
+        """Without the opening of the tunnels and their end."""
+        with subprocess.Popen(self.command(proxy, "echo", tunnels, self.seconds), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True) as load:
+            opened = load.stdout.readline()
+            before = proxy.cpu_seconds()
+            numbers = load.stdout.readline()
+            cpu = proxy.cpu_seconds() - before
+        if not opened or not numbers or load.returncode != 0:
+            raise SystemExit(f"bench: {proxy.name}: the load generator failed")
+        count, microseconds, *within = map(int, numbers.split())
+        seconds = microseconds / 1e6
         measured = {"CPU": cpu / count * 1e6, "messages/s": count / seconds}
         measured |= dict(zip(("p50", "p99", "p99.9"), within, strict=True))
         return {f"echo-{tunnels}: {what}": value for what, value in measured.items()}

@@ -34,6 +34,7 @@ struct shared_connection {
 	struct list_node node;
 	struct h2_client *client;
 	struct loop *loop;
+	bool has_refused; /* something that was asked over it: nothing more is */
 };
 
 struct transport_call {
@@ -44,7 +45,8 @@ struct transport_call {
 	struct connect_client *h1;
 	struct h2_connect *h2;
 	struct shared_connection *connection; /* that h2 was asked over */
-	bool has_changed;
+	unsigned refusals; /* by connections that were taken out of service at that moment */
+	bool has_changed;  /* a second way was tried */
 	void (*on_done)(void *arg, struct connect_result *result, const struct err *e);
 	void *arg;
 };
@@ -136,13 +138,19 @@ static void on_h2_done(void *arg, struct connect_result *result, const struct er
 				  h2_client_takes_more(call->connection->client);
 
 	call->h2 = NULL;
+	if (e && e->kind == ERR_CLOSED && call->refusals < TRANSPORT_REFUSALS_MAX) {
+		call->refusals++;
+		call->connection->has_refused = true;
+		begin(call);
+		return;
+	}
 	if (call->has_changed || (e && e->kind == ERR_TIMEOUT) ||
 	    (result && (t->mode == TRANSPORT_H2 || !is_not_understood(result)))) {
 		finish(call, result, e);
 		return;
 	}
 	call->has_changed = true;
-	if (result || (connection_is_good && e->kind != ERR_CLOSED && t->mode == TRANSPORT_AUTO))
+	if (result || (connection_is_good && t->mode == TRANSPORT_AUTO))
 		begin_h1(call);
 	else
 		begin(call);
@@ -159,7 +167,7 @@ static struct shared_connection *find_room(const struct transport *t)
 	LIST_FOREACH (&t->connections, node) {
 		struct shared_connection *c = container_of(node, struct shared_connection, node);
 
-		if (h2_client_takes_more(c->client))
+		if (!c->has_refused && h2_client_takes_more(c->client))
 			return c;
 	}
 	return NULL;

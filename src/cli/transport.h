@@ -16,6 +16,9 @@
 
 #define TRANSPORT_HANDSHAKE_MS 30000
 
+/* A request that was not looked at (REFUSED_STREAM) is made again over another connection, so many times. */
+#define TRANSPORT_REFUSALS_MAX 5
+
 struct gateway;
 struct tls_config;
 struct transport;

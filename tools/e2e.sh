@@ -11,4 +11,4 @@ ulimit -Sn "$(ulimit -Hn)"
 
 cd tests/e2e
 export POMERIUM_BUILD=$build PYTHONDONTWRITEBYTECODE=1
-exec ../../.venv/bin/pytest -p no:cacheprovider -n 2 --dist loadfile -q "$@"
+exec ../../.venv/bin/pytest -p no:cacheprovider -n 4 --dist loadfile -q "$@"

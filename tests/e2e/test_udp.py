@@ -195,6 +195,7 @@ def test_who_is_refused_hears_nothing_and_the_log_says_why(gateway, listen, open
     line = wait(client, "error serving local connection")
     assert "not allowed" in line["error"]
     s.send(b"x")
+    gateway.log.wait("http-request", response_code=403)
     assert len(gateway.log.find("http-request", response_code=403)) == 1
     assert client.popen.poll() is None
 

@@ -84,7 +84,12 @@ class Connection:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if preface:  # in one segment with the first bytes of TLS
             raw.send(preface, socket.MSG_MORE)
-        self.socket = (context or tls_context(ca, alpn)).wrap_socket(raw, server_hostname=host)
+        self.socket = (context or tls_context(ca, alpn)).wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
+        try:
+            self.socket.do_handshake()
+        except OSError:
+            self.socket.close()
+            raise
         self.buffer = b""
 
     def __enter__(self):

@@ -5,6 +5,8 @@ import random
 import re
 import socket
 import ssl
+import traceback
+import warnings
 from dataclasses import dataclass, field
 
 PORTS_FROM = 10000  # services of this machine are below
@@ -76,6 +78,17 @@ def tls_context(ca=None, alpn=("http/1.1",)):
     return context
 
 
+def _wrap(context, raw, host):
+    try:
+        return context.wrap_socket(raw, server_hostname=host)
+    except OSError as e:
+        # The module forgets to close a socket whose other end was gone already: it is let go of here, without a warning.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            traceback.clear_frames(e.__traceback__)
+        raise
+
+
 class Connection:
     """A TLS connection to the gateway on loopback, whatever the host name."""
 
@@ -84,12 +97,7 @@ class Connection:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if preface:  # in one segment with the first bytes of TLS
             raw.send(preface, socket.MSG_MORE)
-        self.socket = (context or tls_context(ca, alpn)).wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
-        try:
-            self.socket.do_handshake()
-        except OSError:
-            self.socket.close()
-            raise
+        self.socket = _wrap(context or tls_context(ca, alpn), raw, host)
         self.buffer = b""
 
     def __enter__(self):

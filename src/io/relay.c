@@ -222,6 +222,7 @@ static enum pump_result write_left(struct relay *r, int side)
 static enum pump_result shut(struct relay *r, int side)
 {
 	int result = STREAM_END;
+	bool is_end_of_all; /* see relay_options.linger_ms */
 
 	if (side == SIDE_B || !r->linger_ms)
 		result = stream_shutdown(r->streams[!side]);
@@ -230,7 +231,8 @@ static enum pump_result shut(struct relay *r, int side)
 	if (result == STREAM_FAILED)
 		return fail(r, !side);
 	set_state(r, side, DIRECTION_SHUT);
-	if (r->from[!side].state != DIRECTION_SHUT)
+	is_end_of_all = side == SIDE_B && r->linger_ms > 0;
+	if (r->from[!side].state != DIRECTION_SHUT && !is_end_of_all)
 		return PUMP_WAITS;
 	finish(r, r->end, STREAM_CLOSE_NORMAL);
 	return PUMP_STOPPED;

@@ -220,6 +220,22 @@ static void test_linger_ends_with_b(void **state)
 	relay_scene_finish(&s);
 }
 
+/* Nobody has to say that he is done with a peer for whom everything is over. */
+static void test_linger_does_not_wait_for_a(void **state)
+{
+	struct relay_scene s;
+
+	relay_scene_prepare(&s, NULL);
+	s.options.linger_ms = 4000;
+	relay_scene_start(&s);
+	relay_scene_send(s.b, "last");
+	assert_int_equal(stream_shutdown(s.b), STREAM_END);
+	relay_scene_turn(&s);
+	relay_scene_expect_text(s.a, "last");
+	relay_scene_expect_end(&s, RELAY_B_CLOSED, 0, 4);
+	relay_scene_finish(&s);
+}
+
 /* ---- every step ---- */
 
 static void step_send(struct relay_scene *s)
@@ -303,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_half_open_is_not_for_ever),
 		cmocka_unit_test(test_linger_keeps_the_end_back),
 		cmocka_unit_test(test_linger_ends_with_b),
+		cmocka_unit_test(test_linger_does_not_wait_for_a),
 		cmocka_unit_test(test_close_at_every_step),
 	};
 

@@ -54,7 +54,7 @@ static void on_unix(void *arg, struct stream *stream, uid_t peer)
 	l->on_accept(l->arg, stream);
 }
 
-static void warn_if_others_can_use(const struct local_listener *l, const struct addr *address)
+void local_listener_warn(const struct events *events, const struct addr *address)
 {
 	char ip[ADDR_TEXT_MAX];
 	struct err e;
@@ -63,7 +63,7 @@ static void warn_if_others_can_use(const struct local_listener *l, const struct 
 	if (host_is_loopback(str_from(ip)))
 		return;
 	err_set(&e, ERR_CONFIG, "%s is not an address of this machine alone", ip);
-	events_warning(l->events, "other machines can use the tunnel with your login", &e);
+	events_warning(events, "other machines can use the tunnel with your login", &e);
 }
 
 static int open_tcp(struct local_listener *l, struct loop *loop, const struct addr *address,
@@ -75,7 +75,7 @@ static int open_tcp(struct local_listener *l, struct loop *loop, const struct ad
 	l->tcp = listener_open(loop, address, false, &events, l, e);
 	if (!l->tcp)
 		return -1;
-	warn_if_others_can_use(l, address);
+	local_listener_warn(l->events, address);
 	return 0;
 }
 

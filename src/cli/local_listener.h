@@ -39,3 +39,6 @@ void local_listener_format(const struct local_listener *l, char out[LOCAL_LISTEN
 
 /* NULL is ignored. */
 void local_listener_close(struct local_listener *l);
+
+/* Says so if who listens there listens to other machines as well. */
+void local_listener_warn(const struct events *events, const struct addr *address);

@@ -8,10 +8,10 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/url.h"
 #include "cli/events.h"
 #include "cli/events_udp.h"
 #include "cli/gateway.h"
+#include "cli/local_listener.h"
 #include "cli/udp_session.h"
 #include "io/loop.h"
 #include "io/udp.h"
@@ -198,18 +198,6 @@ static void on_readable(struct udp_socket *socket)
 	receive(container_of(socket, struct udp_listener, socket));
 }
 
-static void warn_if_others_can_use(const struct udp_listener *l, const struct addr *address)
-{
-	char ip[ADDR_TEXT_MAX];
-	struct err e;
-
-	addr_format_ip(address, ip);
-	if (host_is_loopback(str_from(ip)))
-		return;
-	err_set(&e, ERR_CONFIG, "%s is not an address of this machine alone", ip);
-	events_warning(l->events, "other machines can use the tunnel with your login", &e);
-}
-
 struct udp_listener *udp_listener_open(const struct local_tunnel_context *tunnels,
 				       const struct addr *address, struct err *e)
 {
@@ -227,7 +215,7 @@ struct udp_listener *udp_listener_open(const struct local_tunnel_context *tunnel
 		mem_free(l);
 		return NULL;
 	}
-	warn_if_others_can_use(l, address);
+	local_listener_warn(l->events, address);
 	map_init(&l->sources);
 	list_init(&l->active);
 	list_init(&l->failed);

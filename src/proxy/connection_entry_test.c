@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "tests/support/clock_fake.h"
+#include "tests/support/entry_client.h"
 #include "tests/support/exchange_fixture.h"
 #include "tests/support/stream_mem.h"
 
@@ -45,77 +46,23 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void ignore_event(void *arg, unsigned events)
-{
-}
-
-/* As the listener hands it over. */
-static struct stream *open_client(struct exchange_fixture *f)
-{
-	struct stream *near;
-	struct stream *far;
-
-	stream_mem_pair(f->worker.loop, NULL, &far, &near);
-	stream_set_owner(far, ignore_event, NULL);
-	connection_open(&f->worker, near, &f->connection.peer);
-	return far;
-}
-
-static void send_text(struct exchange_fixture *f, struct stream *client, const char *text)
-{
-	assert_int_equal(stream_write(client, text, strlen(text)), strlen(text));
-	exchange_fixture_settle(f);
-}
-
-static ssize_t receive(struct exchange_fixture *f, struct stream *client, char *to, size_t size)
-{
-	ssize_t count;
-
-	exchange_fixture_settle(f);
-	count = stream_read(client, to, size - 1);
-	to[count > 0 ? count : 0] = '\0';
-	return count;
-}
-
-static bool is_open(struct exchange_fixture *f, struct stream *client)
-{
-	char text[4096];
-
-	return receive(f, client, text, sizeof(text)) == STREAM_AGAIN;
-}
-
 static void expect_answer(struct exchange_fixture *f, struct stream *client, const char *begin)
 {
 	char text[4096];
 
-	assert_true(receive(f, client, text, sizeof(text)) > 0);
+	assert_true(entry_client_receive(f, client, text, sizeof(text)) > 0);
 	if (!str_starts_with(str_from(text), str_from(begin)))
 		fail_msg("%s", text);
-}
-
-static void hang_up(struct exchange_fixture *f, struct stream *client)
-{
-	stream_close(client, STREAM_CLOSE_NORMAL);
-	exchange_fixture_settle(f);
-}
-
-static size_t count_in(const char *text, const char *what)
-{
-	size_t count = 0;
-
-	for (; (text = strstr(text, what)); text++)
-		count++;
-	return count;
 }
 
 static void test_plain(void **state)
 {
 	struct exchange_fixture *f = *state;
-	struct stream *client = open_client(f);
+	struct stream *client = entry_client_open(f);
 
-	send_text(f, client, PING "\r\n");
+	entry_client_send(f, client, PING "\r\n");
 	expect_answer(f, client, "HTTP/1.1 200 OK\r\n");
-	hang_up(f, client);
+	entry_client_hang_up(f, client);
 }
 
 static void test_header_names_the_client(void **state)
@@ -131,13 +78,13 @@ static void test_header_names_the_client(void **state)
 
 	exchange_fixture_reload(f, "use_proxy_protocol: true\n" PLAIN);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct stream *client = open_client(f);
+		struct stream *client = entry_client_open(f);
 
-		send_text(f, client, rows[i].header);
-		send_text(f, client, BAD);
+		entry_client_send(f, client, rows[i].header);
+		entry_client_send(f, client, BAD);
 		expect_answer(f, client, "HTTP/1.1 400 ");
 		assert_non_null(strstr(exchange_fixture_log(f), rows[i].ip));
-		hang_up(f, client);
+		entry_client_hang_up(f, client);
 	}
 }
 
@@ -149,16 +96,16 @@ static void test_header_is_required(void **state)
 	const char *log;
 
 	exchange_fixture_reload(f, "use_proxy_protocol: true\n" PLAIN);
-	client = open_client(f);
-	send_text(f, client, PING "\r\n");
-	assert_true(receive(f, client, byte, sizeof(byte)) <= 0);
-	assert_false(is_open(f, client));
+	client = entry_client_open(f);
+	entry_client_send(f, client, PING "\r\n");
+	assert_true(entry_client_receive(f, client, byte, sizeof(byte)) <= 0);
+	assert_false(entry_client_is_open(f, client));
 	log = exchange_fixture_log(f);
-	assert_int_equal(count_in(log, "\n"), 1);
+	assert_int_equal(entry_count(log, "\n"), 1);
 	assert_non_null(strstr(log, "\"ip\":\"" FIXTURE_PEER "\",\"reason\":\"protocol\","
 				    "\"error\":\"PROXY protocol: "));
 	assert_non_null(strstr(log, "\"message\":\"connection failed\""));
-	hang_up(f, client);
+	entry_client_hang_up(f, client);
 }
 
 /* Load balancers look every second whether we are there. */
@@ -175,11 +122,11 @@ static void test_probes_are_silent(void **state)
 		struct stream *client;
 
 		exchange_fixture_reload(f, settings[i]);
-		client = open_client(f);
+		client = entry_client_open(f);
 		assert_int_equal(stream_shutdown(client), STREAM_END);
 		exchange_fixture_settle(f);
 		assert_true(list_is_empty(&f->worker.connections));
-		hang_up(f, client);
+		entry_client_hang_up(f, client);
 		assert_string_equal(exchange_fixture_log(f), "");
 	}
 }
@@ -191,21 +138,21 @@ static void test_time_is_one(void **state)
 	struct stream *client;
 
 	exchange_fixture_reload(f, "use_proxy_protocol: true\ntimeout_read: 8s\n" PLAIN);
-	client = open_client(f);
+	client = entry_client_open(f);
 	clock_fake_advance_ms(5000);
-	send_text(f, client, HEADER);
+	entry_client_send(f, client, HEADER);
 	clock_fake_advance_ms(2999);
-	assert_true(is_open(f, client));
+	assert_true(entry_client_is_open(f, client));
 	clock_fake_advance_ms(1);
-	assert_false(is_open(f, client));
-	hang_up(f, client);
+	assert_false(entry_client_is_open(f, client));
+	entry_client_hang_up(f, client);
 
-	client = open_client(f);
-	send_text(f, client, "PROXY");
+	client = entry_client_open(f);
+	entry_client_send(f, client, "PROXY");
 	clock_fake_advance_ms(8000);
-	assert_false(is_open(f, client));
-	assert_int_equal(count_in(exchange_fixture_log(f), "\"reason\":\"timeout\""), 2);
-	hang_up(f, client);
+	assert_false(entry_client_is_open(f, client));
+	assert_int_equal(entry_count(exchange_fixture_log(f), "\"reason\":\"timeout\""), 2);
+	entry_client_hang_up(f, client);
 }
 
 static void test_no_time_limit(void **state)
@@ -215,17 +162,17 @@ static void test_no_time_limit(void **state)
 
 	exchange_fixture_reload(f, "timeout_read: 0s\ntimeout_idle: 0s\n"
 				   "use_proxy_protocol: true\n" PLAIN);
-	client = open_client(f);
+	client = entry_client_open(f);
 	clock_fake_advance_ms(86400000);
-	assert_true(is_open(f, client));
-	send_text(f, client, HEADER PING);
+	assert_true(entry_client_is_open(f, client));
+	entry_client_send(f, client, HEADER PING);
 	clock_fake_advance_ms(86400000);
-	assert_true(is_open(f, client));
-	send_text(f, client, "\r\n");
+	assert_true(entry_client_is_open(f, client));
+	entry_client_send(f, client, "\r\n");
 	expect_answer(f, client, "HTTP/1.1 200 OK\r\n");
 	clock_fake_advance_ms(86400000);
-	assert_true(is_open(f, client));
-	hang_up(f, client);
+	assert_true(entry_client_is_open(f, client));
+	entry_client_hang_up(f, client);
 }
 
 static void test_idle_time(void **state)
@@ -234,14 +181,14 @@ static void test_idle_time(void **state)
 	struct stream *client;
 
 	exchange_fixture_reload(f, "timeout_idle: 7s\n" PLAIN);
-	client = open_client(f);
-	send_text(f, client, PING "\r\n");
+	client = entry_client_open(f);
+	entry_client_send(f, client, PING "\r\n");
 	expect_answer(f, client, "HTTP/1.1 200 OK\r\n");
 	clock_fake_advance_ms(6999);
-	assert_true(is_open(f, client));
+	assert_true(entry_client_is_open(f, client));
 	clock_fake_advance_ms(1);
-	assert_false(is_open(f, client));
-	hang_up(f, client);
+	assert_false(entry_client_is_open(f, client));
+	entry_client_hang_up(f, client);
 }
 
 static void connect_as_alice(struct exchange_fixture *f, struct stream *client)
@@ -253,7 +200,7 @@ static void connect_as_alice(struct exchange_fixture *f, struct stream *client)
 			 "CONNECT " FIXTURE_ROUTE " HTTP/1.1\r\nHost: " FIXTURE_ROUTE "\r\n"
 			 "Authorization: Pomerium %s\r\n\r\n%c",
 			 token, '\0');
-	send_text(f, client, (const char *)text.data);
+	entry_client_send(f, client, (const char *)text.data);
 	buf_done_secret(&text);
 	mem_free_secret(token);
 	assert_non_null(f->dial);
@@ -266,16 +213,16 @@ static void test_late_tunnel(void **state)
 	struct stream *client;
 
 	exchange_fixture_reload(f, "timeout_read: 3s\n" PLAIN);
-	client = open_client(f);
+	client = entry_client_open(f);
 	connect_as_alice(f, client);
 	clock_fake_advance_ms(2999);
-	assert_true(is_open(f, client));
+	assert_true(entry_client_is_open(f, client));
 	clock_fake_advance_ms(1);
 	expect_answer(f, client, "HTTP/1.1 503 ");
 	assert_int_equal(f->dials_cancelled, 1);
 	assert_true(list_is_empty(&f->worker.exchanges));
 	assert_non_null(strstr(exchange_fixture_log(f), "upstream-timeout"));
-	hang_up(f, client);
+	entry_client_hang_up(f, client);
 }
 
 static uint64_t count_refusals(struct exchange_fixture *f, const char *word)
@@ -294,19 +241,19 @@ static void test_max_connections(void **state)
 
 	exchange_fixture_reload(f, "max_connections: 2\n" PLAIN);
 	for (size_t i = 0; i < CLIENTS; i++) {
-		clients[i] = open_client(f);
-		assert_int_equal(is_open(f, clients[i]), i < 2);
+		clients[i] = entry_client_open(f);
+		assert_int_equal(entry_client_is_open(f, clients[i]), i < 2);
 	}
 	assert_int_equal(f->control.admission.connections.refused, 2);
 	assert_int_equal(count_refusals(f, "overloaded"), 2);
 	log = exchange_fixture_log(f);
-	assert_int_equal(count_in(log, "\n"), 1); /* for all of the next five seconds */
+	assert_int_equal(entry_count(log, "\n"), 1); /* for all of the next five seconds */
 	assert_non_null(strstr(log, "\"setting\":\"max_connections\",\"connections-closed\":1"));
-	hang_up(f, clients[0]);
-	clients[0] = open_client(f);
-	assert_true(is_open(f, clients[0]));
+	entry_client_hang_up(f, clients[0]);
+	clients[0] = entry_client_open(f);
+	assert_true(entry_client_is_open(f, clients[0]));
 	for (size_t i = 0; i < CLIENTS; i++)
-		hang_up(f, clients[i]);
+		entry_client_hang_up(f, clients[i]);
 	assert_int_equal(f->control.admission.connections.inside, 0);
 }
 
@@ -318,14 +265,14 @@ static void test_tunnels_are_connections(void **state)
 	struct stream *other;
 
 	exchange_fixture_reload(f, "max_connections: 1\n" PLAIN);
-	client = open_client(f);
+	client = entry_client_open(f);
 	connect_as_alice(f, client);
 	exchange_fixture_dial_connects(f);
 	expect_answer(f, client, "HTTP/1.1 200 OK\r\n");
 	assert_true(list_is_empty(&f->worker.connections));
-	other = open_client(f);
-	assert_false(is_open(f, other));
-	hang_up(f, other);
+	other = entry_client_open(f);
+	assert_false(entry_client_is_open(f, other));
+	entry_client_hang_up(f, other);
 	stream_close(client, STREAM_CLOSE_RESET);
 	exchange_fixture_settle(f);
 	assert_int_equal(f->control.admission.connections.inside, 0);
@@ -333,15 +280,15 @@ static void test_tunnels_are_connections(void **state)
 
 static void send_forwarded(struct exchange_fixture *f, const char *headers)
 {
-	struct stream *client = open_client(f);
+	struct stream *client = entry_client_open(f);
 	struct buf text = BUF_INIT(FIXTURE_LINES_MAX);
 
 	(void)buf_printf(&text, "CONNECT nowhere.example:1 HTTP/1.1\r\nHost: a\r\n%s\r\n%c",
 			 headers, '\0');
-	send_text(f, client, (const char *)text.data);
+	entry_client_send(f, client, (const char *)text.data);
 	expect_answer(f, client, "HTTP/1.1 404 ");
 	buf_done(&text);
-	hang_up(f, client);
+	entry_client_hang_up(f, client);
 }
 
 static void test_trusted_hops(void **state)
@@ -376,8 +323,8 @@ static void test_close_in_every_phase(void **state)
 		struct stream *client;
 
 		exchange_fixture_reload(f, rows[i].settings);
-		client = open_client(f);
-		send_text(f, client, rows[i].sent);
+		client = entry_client_open(f);
+		entry_client_send(f, client, rows[i].sent);
 		LIST_FOREACH (&f->worker.connections, node) {
 			connection_close(container_of(node, struct connection, in_worker),
 					 "shutdown");
@@ -386,7 +333,7 @@ static void test_close_in_every_phase(void **state)
 		assert_int_equal(f->control.admission.connections.inside, 0);
 		assert_int_equal(f->control.admission.handshakes.inside, 0);
 		clock_fake_advance_ms(600000);
-		hang_up(f, client);
+		entry_client_hang_up(f, client);
 	}
 }
 

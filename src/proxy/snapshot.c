@@ -133,8 +133,8 @@ struct snapshot *snapshot_new(struct config *config, const struct snapshot *prev
 	route_table_init(&s->routes, config, &s->idps, previous ? &previous->routes : NULL, report);
 	client_cas_init(&s->client_cas, config, report);
 	for (size_t i = 0; i < s->routes.count; i++)
-		s->routes.routes[i].client_ca =
-			client_cas_of_route(&s->client_cas, s->routes.routes[i].config);
+		s->routes.routes[i].client_ca = client_cas_of_route(&s->client_cas,
+								    s->routes.routes[i].config);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		struct err e = { 0 };
 

@@ -82,8 +82,7 @@ class _Proxy:
 
     def __init__(self, office, program, user):
         self.program = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
-        if not self.program:
-            pytest.skip(f"{program} is not installed")
+        assert self.program, f"{program} is not installed: tools/setup.sh test"
         self.office = office
         self.port = free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{program}-"))

@@ -93,6 +93,34 @@ static bool parse_port(struct str text, uint16_t *ret)
 	return true;
 }
 
+static bool is_in_brackets(struct str host)
+{
+	return host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+}
+
+static bool parse_bracketed(struct str host, struct addr *ret)
+{
+	return addr_from_ip(str_first(str_from_pos(host, 1), host.len - 2), 0, ret) &&
+	       ret->any.sa_family == AF_INET6;
+}
+
+bool addr_from_ip_or_pair(struct str text, struct addr *ret)
+{
+	size_t colon = str_find_last(text, ':');
+	uint16_t port;
+
+	if (addr_from_ip(text, 0, ret))
+		return true;
+	if (is_in_brackets(text))
+		return parse_bracketed(text, ret);
+	if (colon == text.len || !parse_port(str_from_pos(text, colon + 1), &port))
+		return false;
+	text = str_first(text, colon);
+	if (is_in_brackets(text))
+		return parse_bracketed(text, ret);
+	return addr_from_ip(text, 0, ret) && ret->any.sa_family == AF_INET;
+}
+
 static bool parse_listen_host(struct str host, struct addr *ret)
 {
 	if (host.len == 0) {
@@ -102,9 +130,8 @@ static bool parse_listen_host(struct str host, struct addr *ret)
 	}
 	if (str_equal_nocase(host, STR("localhost")))
 		return addr_from_ip(STR("127.0.0.1"), 0, ret);
-	if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
-		return addr_from_ip(str_first(str_from_pos(host, 1), host.len - 2), 0, ret) &&
-		       ret->any.sa_family == AF_INET6;
+	if (is_in_brackets(host))
+		return parse_bracketed(host, ret);
 	return addr_from_ip(host, 0, ret) && ret->any.sa_family == AF_INET;
 }
 

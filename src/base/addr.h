@@ -29,6 +29,9 @@ void addr_set_port(struct addr *a, uint16_t port);
 /* From an IP literal without brackets. False if it is not one. */
 bool addr_from_ip(struct str ip, uint16_t port, struct addr *ret);
 
+/* The same, or with what addr_format() adds: a port, brackets around IPv6. The port read is dropped. */
+bool addr_from_ip_or_pair(struct str text, struct addr *ret);
+
 /* "127.0.0.1:80", "[::1]:80"; NUL-terminated. IPv4-mapped addresses are shown as IPv4. */
 void addr_format(const struct addr *a, char out[ADDR_TEXT_MAX]);
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -235,4 +236,18 @@ int dir_create(const char *path, mode_t mode, struct err *e)
 			return -1;
 	}
 	return make_one(partial, mode, e);
+}
+
+bool dir_is_hashed(const char *path)
+{
+	DIR *directory = path ? opendir(path) : NULL;
+	const struct dirent *entry;
+	bool is_hashed = false;
+
+	while (directory && !is_hashed && (entry = readdir(directory)) != NULL)
+		is_hashed = strlen(entry->d_name) == 10 &&
+			    str_ends_with(str_from(entry->d_name), STR(".0"));
+	if (directory)
+		closedir(directory);
+	return is_hashed;
 }

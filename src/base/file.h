@@ -31,3 +31,6 @@ int file_create(const char *path, struct str contents, mode_t mode, struct err *
 
 /* mkdir -p with that mode for what is missing. */
 int dir_create(const char *path, mode_t mode, struct err *e);
+
+/* Has names of the form "5ed36f99.0": certificates that OpenSSL looks up by the hash of the subject. NULL has none. */
+bool dir_is_hashed(const char *path);

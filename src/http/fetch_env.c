@@ -9,7 +9,6 @@
 
 #include "http/fetch_private.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,21 +40,6 @@ static void read_proxies(struct fetch_env *env)
 	env->https_proxy = str_copy(str_from(first_of(https)));
 }
 
-/* Has names of the form "5ed36f99.0". */
-static bool is_hashed_directory(const char *path)
-{
-	DIR *directory = path ? opendir(path) : NULL;
-	const struct dirent *entry;
-	bool is_hashed = false;
-
-	while (directory && !is_hashed && (entry = readdir(directory)) != NULL)
-		is_hashed = strlen(entry->d_name) == 10 &&
-			    str_ends_with(str_from(entry->d_name), STR(".0"));
-	if (directory)
-		closedir(directory);
-	return is_hashed;
-}
-
 static void find_system_authorities(struct fetch_env *env)
 {
 	static const char *const dir_names[] = { "SSL_CERT_DIR", NULL };
@@ -64,7 +48,7 @@ static void find_system_authorities(struct fetch_env *env)
 	const char *dir = first_of(dir_names);
 	const char *file = first_of(file_names);
 
-	if (!dir && is_hashed_directory(built_in->capath))
+	if (!dir && dir_is_hashed(built_in->capath))
 		dir = built_in->capath;
 	if (!dir && !file)
 		file = built_in->cainfo;

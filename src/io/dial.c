@@ -237,7 +237,7 @@ static void on_deadline(struct timer *timer)
 	finish_failed(d);
 }
 
-static int families_of(enum dial_family family)
+int dial_families(enum dial_family family)
 {
 	switch (family) {
 	case DIAL_IP4_ONLY:
@@ -270,7 +270,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	(void)snprintf(d->target, sizeof(d->target), has_colon ? "[%.*s]:%u" : "%.*s:%u",
 		       STR_FMT(str_first(target->host, TARGET_TEXT_MAX - 16)),
 		       (unsigned)target->port);
-	d->query = resolver_query_start(resolver, target->host, families_of(target->family),
+	d->query = resolver_query_start(resolver, target->host, dial_families(target->family),
 					on_resolved, d);
 	timer_start(&d->deadline, loop, loop_now_ms(loop) + d->timeout_ms, on_deadline);
 	return d;

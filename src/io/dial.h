@@ -32,6 +32,9 @@ enum dial_family {
 	DIAL_IP6_ONLY,
 };
 
+/* What resolver_query_start() is asked for. */
+int dial_families(enum dial_family family);
+
 struct dial_target {
 	struct str host; /* name or IP literal without brackets; copied */
 	uint16_t port;

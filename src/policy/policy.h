@@ -132,6 +132,7 @@ struct policy_input {
 
 /* policy-language.md 3. The device outcome does not exist here: see docs/policy.md */
 enum policy_outcome { POLICY_ALLOW, POLICY_LOGIN, POLICY_DENY };
+const char *policy_outcome_name(enum policy_outcome outcome); /* "allow", "login", "deny" */
 
 struct decision {
 	enum policy_outcome outcome;

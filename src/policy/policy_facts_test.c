@@ -299,7 +299,7 @@ static void test_deciding_rule(void **state)
 		struct decision d;
 
 		policy_eval(policy, &input, &d);
-		assert_string_equal(outcome_name(d.outcome), cases[i].outcome);
+		assert_string_equal(policy_outcome_name(d.outcome), cases[i].outcome);
 		assert_string_equal(d.rule, cases[i].rule);
 		policy_free(policy);
 	}

@@ -47,3 +47,14 @@ const char *policy_reason_name(enum policy_reason reason)
 
 	return names[reason];
 }
+
+const char *policy_outcome_name(enum policy_outcome outcome)
+{
+	static const char *const names[] = {
+		[POLICY_ALLOW] = "allow",
+		[POLICY_LOGIN] = "login",
+		[POLICY_DENY] = "deny",
+	};
+
+	return names[outcome];
+}

@@ -68,7 +68,7 @@ static void check_cases(const struct eval_case *cases, size_t count)
 
 		print_message("%s\n", cases[i].name);
 		policy_eval(policy, &cases[i].input, &d);
-		assert_string_equal(outcome_name(d.outcome), cases[i].outcome);
+		assert_string_equal(policy_outcome_name(d.outcome), cases[i].outcome);
 		assert_reasons(d.allow_reasons, cases[i].reasons);
 		assert_string_equal(d.rule, cases[i].rule);
 		assert_int_equal(d.allow, d.outcome == POLICY_ALLOW);

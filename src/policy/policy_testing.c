@@ -163,19 +163,6 @@ void reasons_format(uint64_t reasons, char *out, size_t size)
 						policy_reason_name(i));
 }
 
-const char *outcome_name(enum policy_outcome outcome)
-{
-	switch (outcome) {
-	case POLICY_ALLOW:
-		return "allow";
-	case POLICY_LOGIN:
-		return "login";
-	case POLICY_DENY:
-		return "deny";
-	}
-	return "";
-}
-
 int outcome_status(const struct decision *d)
 {
 	uint64_t certificate = policy_reason_bit(REASON_CLIENT_CERTIFICATE_REQUIRED) |

@@ -27,7 +27,5 @@ void vector_facts_init(struct vector_facts *f, const json_t *file, const json_t 
 /* "a,b": the names are sorted because the enum is. */
 void reasons_format(uint64_t reasons, char *out, size_t size);
 
-const char *outcome_name(enum policy_outcome outcome);
-
 /* What a client is answered (policy-language.md 3.2). */
 int outcome_status(const struct decision *d);

@@ -147,7 +147,7 @@ static void assert_as_expected(const json_t *expect, const struct decision *d)
 	assert_reasons(d->allow_reasons, reasons);
 	join(vectors_get(expect, "deny_reasons"), reasons, sizeof(reasons));
 	assert_reasons(d->deny_reasons, reasons);
-	assert_string_equal(outcome_name(d->outcome), vectors_str(expect, "outcome").at);
+	assert_string_equal(policy_outcome_name(d->outcome), vectors_str(expect, "outcome").at);
 	assert_int_equal(outcome_status(d), vectors_int(expect, "status"));
 }
 
@@ -157,7 +157,7 @@ static void assert_stricter(size_t i, const struct decision *d)
 	assert_int_equal(d->deny, stricter[i].deny);
 	assert_reasons(d->allow_reasons, stricter[i].allow_reasons);
 	assert_reasons(d->deny_reasons, stricter[i].deny_reasons);
-	assert_string_equal(outcome_name(d->outcome), stricter[i].outcome);
+	assert_string_equal(policy_outcome_name(d->outcome), stricter[i].outcome);
 }
 
 /* ---- which kind a vector is of ---- */

@@ -13,19 +13,6 @@
 #define JSON_MAX        (64u << 20)
 #define DEPTH_CRITERION 2 /* of a step */
 
-static const char *outcome_word(enum policy_outcome outcome)
-{
-	switch (outcome) {
-	case POLICY_ALLOW:
-		return "allow";
-	case POLICY_LOGIN:
-		return "login";
-	case POLICY_DENY:
-		return "deny";
-	}
-	return "";
-}
-
 /* ---- for people ---- */
 
 static void print_reasons(uint64_t reasons)
@@ -211,7 +198,7 @@ static void write_route(struct json_writer *w, const struct config_route *route)
 
 static void write_decision(struct json_writer *w, const struct decision *d)
 {
-	write_text(w, "outcome", str_from(outcome_word(d->outcome)));
+	write_text(w, "outcome", str_from(policy_outcome_name(d->outcome)));
 	write_text(w, "rule", str_from(d->rule));
 	json_key(w, STR("allow"));
 	json_bool(w, d->allow);

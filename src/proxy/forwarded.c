@@ -28,7 +28,7 @@ bool forwarded_client(const struct http_headers *headers, uint32_t trusted_hops,
 
 		if (str_equal_nocase(header->name, STR("x-forwarded-for")) &&
 		    find_from_end(header->value, &trusted_hops, &ip))
-			return addr_from_ip(ip, 0, ret);
+			return addr_from_ip_or_pair(ip, ret);
 	}
 	return false;
 }

@@ -3,7 +3,7 @@
 /*
  * forwarded.h - the client's address, as proxies in front of us tell it in X-Forwarded-For (configuration.md 3.8)
  *
- * Each proxy appends who is connected to it: so the last address is from the proxy that is connected to us, the one
+ * Each proxy appends who is connected to it, some with the port: so the last address is from the proxy that is connected to us, the one
  * before from the proxy in front of that. Only the last so many are believed; a client may have written the others.
  */
 

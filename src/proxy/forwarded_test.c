@@ -31,11 +31,21 @@ static void test_hops(void **state)
 		{ { "192.0.2.1, 192.0.2.2", "192.0.2.3" }, 4, NULL },
 		{ { "2001:DB8::1" }, 1, "2001:db8::1" },
 		{ { "::ffff:192.0.2.9" }, 1, "192.0.2.9" },
+		/* Some proxies tell the port as well. */
+		{ { "192.0.2.1:443" }, 1, "192.0.2.1" },
+		{ { "[2001:db8::1]" }, 1, "2001:db8::1" },
+		{ { "192.0.2.9, [2001:db8::1]:443" }, 1, "2001:db8::1" },
 		/* What the client has written before does not matter, however strange it is. */
 		{ { "junk,,,\"x\", 192.0.2.1" }, 1, "192.0.2.1" },
 		/* What is believed must be an address and nothing else. */
-		{ { "192.0.2.1:443" }, 1, NULL },
-		{ { "[2001:db8::1]" }, 1, NULL },
+		{ { "192.0.2.1:" }, 1, NULL },
+		{ { "192.0.2.1:65536" }, 1, NULL },
+		{ { ":443" }, 1, NULL },
+		{ { "[192.0.2.1]" }, 1, NULL },
+		{ { "[192.0.2.1]:443" }, 1, NULL },
+		{ { "[2001:db8::1" }, 1, NULL },
+		{ { "[2001:db8::1]443" }, 1, NULL },
+		{ { "[]:443" }, 1, NULL },
 		{ { "192.0.2.1 192.0.2.2" }, 1, NULL },
 		{ { "unknown" }, 1, NULL },
 		{ { "192.0.2.01" }, 1, NULL },

@@ -281,21 +281,6 @@ static void on_deadline(struct timer *timer)
 	d->on_done(d->arg, NULL, NULL, &e);
 }
 
-static int families_of(enum dial_family family)
-{
-	switch (family) {
-	case DIAL_IP4_ONLY:
-		return AF_INET;
-	case DIAL_IP6_ONLY:
-		return AF_INET6;
-	case DIAL_BOTH:
-	case DIAL_IP4_ELSE:
-	case DIAL_IP6_ELSE:
-		break;
-	}
-	return AF_UNSPEC;
-}
-
 struct udp_dial *udp_dial_start(struct loop *loop, struct resolver *resolver,
 				const struct dial_target *target,
 				void (*on_done)(void *arg, struct stream *stream,
@@ -312,7 +297,7 @@ struct udp_dial *udp_dial_start(struct loop *loop, struct resolver *resolver,
 		.on_done = on_done,
 		.arg = arg,
 	};
-	d->query = resolver_query_start(resolver, target->host, families_of(target->family),
+	d->query = resolver_query_start(resolver, target->host, dial_families(target->family),
 					on_resolved, d);
 	timer_start(&d->deadline, loop, loop_now_ms(loop) + timeout_ms, on_deadline);
 	return d;

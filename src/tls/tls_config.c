@@ -1,10 +1,10 @@
 #include "tls/tls_config.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "tls/tls_config_parts.h"
 #include "tls/tls_context.h"
@@ -133,21 +133,6 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 	return 1; /* the reference was taken */
 }
 
-/* Names of the form "5ed36f99.0": certificates that OpenSSL looks up by the hash of the subject. */
-static bool is_hashed_directory(const char *path)
-{
-	DIR *directory = opendir(path);
-	const struct dirent *entry;
-	bool is_hashed = false;
-
-	while (directory && !is_hashed && (entry = readdir(directory)) != NULL)
-		is_hashed = strlen(entry->d_name) == 10 &&
-			    str_ends_with(str_from(entry->d_name), STR(".0"));
-	if (directory)
-		closedir(directory);
-	return is_hashed;
-}
-
 /* The bundle is read whole, which costs tens of milliseconds: only where the operator names it or nothing
  * else is there. */
 static void trust_system_roots(SSL_CTX *context)
@@ -156,7 +141,7 @@ static void trust_system_roots(SSL_CTX *context)
 
 	SSL_CTX_set_default_verify_dir(context);
 	if (getenv(X509_get_default_cert_file_env()) ||
-	    (!directory && !is_hashed_directory(X509_get_default_cert_dir())))
+	    (!directory && !dir_is_hashed(X509_get_default_cert_dir())))
 		SSL_CTX_set_default_verify_file(context);
 	ERR_clear_error(); /* no roots at all is no error: nothing will be trusted */
 }

@@ -47,3 +47,26 @@ size_t utf8_decode(struct str s, uint32_t *ret_code_point)
 	*ret_code_point = code_point;
 	return form->len;
 }
+
+static bool is_shown(uint32_t code_point)
+{
+	return code_point >= 0x20 && !(code_point >= 0x7f && code_point < 0xa0) &&
+	       code_point != 0x061c && !(code_point >= 0x200b && code_point <= 0x200f) &&
+	       !(code_point >= 0x2028 && code_point <= 0x202e) &&
+	       !(code_point >= 0x2060 && code_point <= 0x206f) && code_point != 0xfeff;
+}
+
+int utf8_append_shown(struct buf *out, struct str text)
+{
+	int rc = 0;
+
+	while (text.len && rc == 0) {
+		uint32_t code_point;
+		size_t len = utf8_decode(text, &code_point);
+
+		rc = len && is_shown(code_point) ? buf_append(out, text.at, len)
+						 : buf_append_char(out, '?');
+		text = str_from_pos(text, len ? len : 1);
+	}
+	return rc;
+}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 /*
@@ -15,3 +16,10 @@
  * U+10FFFF.
  */
 size_t utf8_decode(struct str s, uint32_t *ret_code_point);
+
+/*
+ * Appends text for a person to read, with '?' for whatever a terminal or a page could take for more than a letter: control
+ * characters (U+0080 to U+009F are some, also as UTF-8), what changes the direction of the text, what is not seen, and
+ * bytes that are no UTF-8. It is not longer than before. -1: out is full.
+ */
+int utf8_append_shown(struct buf *out, struct str text);

@@ -54,10 +54,48 @@ static void test_decode(void **state)
 	}
 }
 
+static void test_shown(void **state)
+{
+	static const struct {
+		struct str text;
+		struct str shown;
+	} cases[] = {
+		{ { "", 0 }, { "", 0 } },
+		{ { "a b~", 4 }, { "a b~", 4 } },
+		{ { "J\xc3\xb6rg \xf0\x9f\x98\x80", 10 }, { "J\xc3\xb6rg \xf0\x9f\x98\x80", 10 } },
+		{ { "a\x1b[2J", 5 }, { "a?[2J", 5 } },
+		{ { "a\tb\nc\x7f\0", 7 }, { "a?b?c??", 7 } },
+		{ { "\302\2332J", 4 }, { "?2J", 3 } },         /* CSI */
+		{ { "\xc2\xa0", 2 }, { "\xc2\xa0", 2 } },      /* the first behind them */
+		{ { "\342\200\256oce.", 7 }, { "?oce.", 5 } }, /* from right to left */
+		{ { "\2332J", 3 }, { "?2J", 3 } },             /* no UTF-8 */
+		{ { "\xe2\x82", 2 }, { "??", 2 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf out = BUF_INIT(16);
+
+		assert_int_equal(utf8_append_shown(&out, cases[i].text), 0);
+		assert_true(str_equal(buf_view(&out), cases[i].shown));
+		buf_done(&out);
+	}
+}
+
+static void test_shown_does_not_cut_a_letter(void **state)
+{
+	struct buf out = BUF_INIT(2);
+
+	assert_int_equal(utf8_append_shown(&out, STR("a\xc3\xb6")), -1);
+	assert_true(str_equal(buf_view(&out), STR("a")));
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_shown_does_not_cut_a_letter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include "cli/routes_list.h"
 
+#include "base/buf.h"
 #include "base/compiler.h"
+#include "base/utf8.h"
 #include "jose/json_strict.h"
 
 #define DEPTH_MAX 16
@@ -17,21 +19,15 @@ static const struct {
 	{ "connect_command", offsetof(struct listed_route, connect_command) },
 };
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 static struct str copy_for_terminal(struct arena *arena, struct str text)
 {
-	char *copy = arena_alloc(arena, text.len + 1);
+	struct buf shown = BUF_INIT(text.len);
+	struct str copy;
 
-	for (size_t i = 0; i < text.len; i++)
-		copy[i] = text.at[i];
-	for (size_t i = 0; i < text.len; i++)
-		if (is_control(copy[i]))
-			copy[i] = '?';
-	return str_of(copy, text.len);
+	(void)utf8_append_shown(&shown, text); /* not longer than before */
+	copy = arena_copy(arena, buf_view(&shown));
+	buf_done(&shown);
+	return copy;
 }
 
 static int read_route(const json_t *object, struct arena *arena, struct listed_route *ret,

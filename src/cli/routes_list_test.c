@@ -23,12 +23,12 @@ static void test_reading(void **state)
 
 	assert_int_equal(
 		routes_list_parse(
-			STR("{\"routes\":[{\"name\":\"a\\u001b[2Jb\",\"type\":\"http\",\"other\":[{}],"
+			STR("{\"routes\":[{\"name\":\"a\\u001b[2Jb\\u009b2J\",\"type\":\"http\",\"other\":[{}],"
 			    "\"logo_url\":\"data:x\",\"description\":null}]}\n"),
 			&list, &e),
 		0);
 	assert_int_equal(list.count, 1);
-	assert_true(str_equal(list.routes[0].name, STR("a?[2Jb")));
+	assert_true(str_equal(list.routes[0].name, STR("a?[2Jb?2J")));
 	assert_true(str_is_empty(list.routes[0].id));
 	assert_true(str_is_empty(listed_route_destination(&list.routes[0])));
 	routes_list_done(&list);

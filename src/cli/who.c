@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/gateway_request.h"
 #include "jose/json_strict.h"
 
@@ -67,14 +68,13 @@ struct str who_name(const struct who *who)
 	return str_is_empty(who->id) ? STR("somebody") : who->id;
 }
 
-/* UTF-8 stays, control characters become question marks. */
 static void print_text(struct str text, FILE *out)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
+	struct buf shown = BUF_INIT(text.len);
 
-		(void)fputc(c < ' ' || c == 0x7f ? '?' : c, out); /* the caller looks at out */
-	}
+	(void)utf8_append_shown(&shown, text);       /* not longer than before */
+	(void)fwrite(shown.data, 1, shown.len, out); /* the caller looks at out */
+	buf_done(&shown);
 }
 
 static void print_row(const char *label, struct str text, FILE *out)

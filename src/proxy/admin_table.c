@@ -1,6 +1,7 @@
 #include "proxy/admin_table.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 void admin_table_init(struct admin_table *t, enum admin_form form)
 {
@@ -46,11 +47,7 @@ static void add_cell(struct admin_table *t, struct str value)
 {
 	if (str_is_empty(value))
 		value = STR("-");
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.at[i];
-
-		(void)buf_append_char(&t->out, c < 0x20 || c == 0x7f ? '?' : (char)c);
-	}
+	(void)utf8_append_shown(&t->out, value);
 }
 
 static bool begin_cell(struct admin_table *t, const char *key)

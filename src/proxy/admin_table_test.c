@@ -12,7 +12,7 @@ static void write_rows(struct admin_table *t)
 	const struct str groups[] = { STR("a"), STR("b") };
 
 	admin_row_begin(t);
-	admin_row_text(t, "id", STR("x\t\"\n\033"));
+	admin_row_text(t, "id", STR("x\t\"\n\033\302\233"));
 	admin_row_list(t, "groups", groups, 2);
 	admin_row_uint(t, "age", 7);
 	admin_row_time(t, "expires", 0);
@@ -42,8 +42,8 @@ static void test_json(void **state)
 {
 	const char *wanted =
 		"{\"things\":["
-		"{\"id\":\"x\\t\\\"\\n\\u001b\",\"groups\":[\"a\",\"b\"],\"age\":7,\"expires\":0},"
-		"{\"id\":\"x\\t\\\"\\n\\u001b\",\"groups\":[\"a\",\"b\"],\"age\":7,\"expires\":0}]"
+		"{\"id\":\"x\\t\\\"\\n\\u001b\302\233\",\"groups\":[\"a\",\"b\"],\"age\":7,\"expires\":0},"
+		"{\"id\":\"x\\t\\\"\\n\\u001b\302\233\",\"groups\":[\"a\",\"b\"],\"age\":7,\"expires\":0}]"
 		",\"next\":\"n\"}\n";
 
 	assert_table(ADMIN_JSON, "n", wanted);
@@ -51,9 +51,10 @@ static void test_json(void **state)
 
 static void test_lines_keep_their_columns(void **state)
 {
-	assert_table(ADMIN_LINES, "", "ID\tGROUPS\nx?\"??\ta,b\t7\tnever\nx?\"??\ta,b\t7\tnever\n");
+	assert_table(ADMIN_LINES, "",
+		     "ID\tGROUPS\nx?\"???\ta,b\t7\tnever\nx?\"???\ta,b\t7\tnever\n");
 	assert_table(ADMIN_LINES, "n",
-		     "ID\tGROUPS\nx?\"??\ta,b\t7\tnever\nx?\"??\ta,b\t7\tnever\n#next\tn\n");
+		     "ID\tGROUPS\nx?\"???\ta,b\t7\tnever\nx?\"???\ta,b\t7\tnever\n#next\tn\n");
 }
 
 int main(void)

@@ -27,29 +27,12 @@ static struct device_object *object_of(struct device_login *login)
 	return container_of(login, struct device_object, login);
 }
 
-/* Control characters, and those that change the direction of what follows. */
-static bool is_shown(uint32_t code_point)
-{
-	return code_point >= 0x20 && !(code_point >= 0x7f && code_point < 0xa0) &&
-	       code_point != 0x061c && !(code_point >= 0x200b && code_point <= 0x200f) &&
-	       !(code_point >= 0x2028 && code_point <= 0x202e) &&
-	       !(code_point >= 0x2060 && code_point <= 0x206f) && code_point != 0xfeff;
-}
-
 /* At most DEVICE_NAME_MAX bytes; a question mark for what must not be shown. */
 static char *copy_shown(struct str text)
 {
 	struct buf out = BUF_INIT(DEVICE_NAME_MAX);
-	int rc = 0;
 
-	while (text.len && rc == 0) {
-		uint32_t code_point;
-		size_t len = utf8_decode(text, &code_point);
-
-		rc = len && is_shown(code_point) ? buf_append(&out, text.at, len)
-						 : buf_append_char(&out, '?');
-		text = str_from_pos(text, len ? len : 1);
-	}
+	(void)utf8_append_shown(&out, text); /* what is too long is cut */
 	return buf_take_string(&out);
 }
 

@@ -204,6 +204,17 @@ int file_create(const char *path, struct str contents, mode_t mode, struct err *
 	return 0;
 }
 
+int file_finish_output(FILE *out, struct err *e)
+{
+	bool has_failed = ferror(out);
+
+	if (fflush(out) == 0 && !has_failed)
+		return 0;
+	if (has_failed) /* why was not kept */
+		return err_set(e, ERR_SYSTEM, "not all of the output could be written");
+	return err_errno(e, errno, "cannot write the output");
+}
+
 static bool is_dir(const char *path)
 {
 	struct stat st;

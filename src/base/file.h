@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -28,6 +29,12 @@ int file_replace(const char *path, struct str contents, mode_t mode, struct err 
 
 /* Creates a file that must not exist yet. */
 int file_create(const char *path, struct str contents, mode_t mode, struct err *e);
+
+/*
+ * Has what was printed arrived, that which stdio still holds included? Who ends without asking tells a script that all is
+ * well while the disk is full.
+ */
+int file_finish_output(FILE *out, struct err *e);
 
 /* mkdir -p with that mode for what is missing. */
 int dir_create(const char *path, mode_t mode, struct err *e);

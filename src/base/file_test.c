@@ -265,6 +265,25 @@ static void test_create_refuses_what_exists(void **state)
 	assert_int_equal(file_create(path, STR("two"), 0600, &e), -1);
 }
 
+static void test_output_that_does_not_arrive(void **state)
+{
+	FILE *full = fopen("/dev/full", "w");
+	FILE *fine = fopen("/dev/null", "w");
+	struct err e = { 0 };
+
+	assert_non_null(full);
+	assert_int_equal(file_finish_output(full, &e), 0);
+	fputs("token", full);
+	assert_int_equal(file_finish_output(full, &e), -1);
+	assert_non_null(strstr(e.text, "cannot write the output: No space left"));
+	assert_int_equal(file_finish_output(full, &e), -1); /* it is not forgotten */
+	assert_int_equal(fclose(full), 0);
+	assert_non_null(fine);
+	fputs("token", fine);
+	assert_int_equal(file_finish_output(fine, &e), 0);
+	assert_int_equal(fclose(fine), 0);
+}
+
 static void test_dir_create(void **state)
 {
 	struct fixture *f = *state;
@@ -295,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failed_replace_leaves_nothing, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_create_refuses_what_exists, set_up, tear_down),
+		cmocka_unit_test(test_output_that_does_not_arrive),
 		cmocka_unit_test_setup_teardown(test_dir_create, set_up, tear_down),
 	};
 

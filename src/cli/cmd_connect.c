@@ -201,6 +201,7 @@ static void print_table(const struct connect *connect)
 		       kept_tunnel_destination(connect->tunnels[i])->target);
 	}
 	(void)fflush(stdout); /* a script waits for it; nobody may listen */
+	clearerr(stdout);     /* the tunnels serve all the same */
 }
 
 static enum exit_status serve(struct connect *connect)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/file.h"
 #include "proxy/commands.h"
 
 static const struct command commands[] = {
@@ -25,11 +26,21 @@ static const struct command commands[] = {
 	{ "version", "print the version", command_version },
 };
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (argc > 1)
 		for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 			if (strcmp(argv[1], commands[i].name) == 0)
 				return commands[i].run(argc - 1, argv + 1);
 	return command_serve(argc, argv, commands, ARRAY_LEN(commands));
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	struct err e;
+
+	if (file_finish_output(stdout, &e) < 0 && status == 0)
+		status = command_fail(1, "%s", e.text);
+	return status;
 }

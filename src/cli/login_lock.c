@@ -111,9 +111,11 @@ static enum attempt try(const char *path, char holder[HOLDER_TEXT], int *ret_fd,
 	return ATTEMPT_BUSY;
 }
 
+/* Somebody may have removed the file meanwhile, with the whole cache; another's lock of that name stays. */
 static void give_back(const char *path, int fd)
 {
-	(void)unlink(path); /* what is left is an empty lock, which is free */
+	if (has_its_name(fd, path))
+		(void)unlink(path); /* what is left is an empty lock, which is free */
 	(void)close(fd);
 }
 

@@ -236,6 +236,22 @@ static void test_a_file_without_a_name_locks_nobody_out(void **state)
 	check_done(&f->b, LOGIN_LOCK_YOURS);
 }
 
+/* "cache clear" removes what somebody holds, and the next one makes a lock of his own. */
+static void test_another_lock_of_the_name_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, &f->a);
+	check_done(&f->a, LOGIN_LOCK_YOURS);
+	assert_int_equal(unlink(f->path), 0);
+	begin(f, &f->b);
+	check_done(&f->b, LOGIN_LOCK_YOURS);
+	end(&f->a);
+	assert_int_equal(access(f->path, F_OK), 0);
+	end(&f->b);
+	assert_int_equal(access(f->path, F_OK), -1);
+}
+
 static void test_where_there_can_be_no_lock(void **state)
 {
 	struct fixture *f = *state;
@@ -301,6 +317,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_wait_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_holder_that_says_nonsense, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_without_a_name_locks_nobody_out, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_another_lock_of_the_name_stays, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_where_there_can_be_no_lock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_around, setup, teardown),

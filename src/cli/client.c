@@ -40,6 +40,7 @@ int client_init(struct client *client, const struct options *options, struct err
 	if (service_account_read(options->service_account, options->service_account_file,
 				 &client->service_account, e) < 0)
 		return -1;
+	service_account_hide(options->service_account);
 	client->browser = browser_choose_here(options->browser_cmd, options->no_browser);
 	if (transport_mode_parse(options->transport, &client->transport_mode, e) < 0 ||
 	    tls_options_load(options, &client->tls, e) < 0 ||

@@ -4,6 +4,8 @@
 
 #include "cli/service_account.h"
 
+#include <stdint.h>
+
 #include "base/file.h"
 #include "cli/credentials.h"
 
@@ -33,4 +35,12 @@ int service_account_read(const char *text, const char *path, struct buf *ret_tok
 		result = take(buf_view(&contents), "service-account-file", ret_token, e);
 	buf_done_secret(&contents);
 	return result;
+}
+
+void service_account_hide(const char *text)
+{
+	char *argument = (char *)(uintptr_t)text; /* argv is the program's to write to */
+
+	for (char *at = argument; at && *at; at++)
+		*at = 'x';
 }

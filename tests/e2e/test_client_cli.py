@@ -6,6 +6,7 @@ import signal
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -319,6 +320,17 @@ def test_service_account_token(client, gateway):
     client.run("cache", "clear")
     done = client.pipe("redis", QUIT, browser=False, extra=["--service-account-file", file])
     assert (done.returncode, done.stdout) == (0, ANSWER), done.stderr
+
+
+@pytest.mark.parametrize("join", [False, True], ids=["two words", "one word"])
+def test_a_service_account_is_not_among_the_arguments(client, gateway, join):
+    """What ps shows of a client that has begun."""
+    token = obtain_token(gateway, "redis", DEMO)
+    flag = [f"--service-account={token}"] if join else ["--service-account", token]
+    process = client.listen("redis", extra=flag)
+    shown = Path(f"/proc/{process.pid}/cmdline").read_text()
+    assert token not in shown and token[-20:] not in shown and "--service-account" in shown
+    process.stop()
 
 
 def test_a_service_account_that_is_refused_is_3(client):

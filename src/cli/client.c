@@ -1,7 +1,8 @@
 /*
  * client.c - opened in the order of the struct, closed in the opposite one
  *
- * Accounts are found by the name and kind of their gateway; there are as many as the user has gateways.
+ * Accounts are found by the name and kind of their gateway; there are as many as the user has gateways, and as a proxy is
+ * asked for.
  */
 
 #include "cli/client.h"
@@ -136,41 +137,71 @@ static struct account *open_account(struct client *client, const struct destinat
 	if (client->cache_root && cache_file_directory(client->cache_root, &ignored) == 0)
 		cache_dir_remember_url(client->cache_root, str_from(destination->gateway_url));
 	list_append(&client->accounts, &account->node);
+	client->account_count++;
 	return account;
+}
+
+static void close_account(struct client *client, struct account *account)
+{
+	list_remove(&account->node);
+	client->account_count--;
+	login_done(&account->login);
+	transport_free(account->gateway.transport);
+	credentials_done(&account->credentials);
+	destination_done(&account->destination);
+	mem_free(account);
+}
+
+/* If all are in use there is one more: of those there are no more than connections to this program. */
+static void make_room(struct client *client)
+{
+	if (client->account_count < CLIENT_ACCOUNTS_MAX)
+		return;
+	LIST_FOREACH (&client->accounts, node) {
+		struct account *account = container_of(node, struct account, node);
+
+		if (account->users > 0 || account->login.is_under_way)
+			continue;
+		close_account(client, account);
+		return;
+	}
 }
 
 struct account *client_account(struct client *client, const struct destination *destination)
 {
 	LIST_FOREACH (&client->accounts, node) {
 		struct account *account = container_of(node, struct account, node);
-		if (str_equal(str_from(account->destination.gateway_url),
-			      str_from(destination->gateway_url)))
-			return account;
+		if (!str_equal(str_from(account->destination.gateway_url),
+			       str_from(destination->gateway_url)))
+			continue;
+		list_remove(node);
+		list_append(&client->accounts, node);
+		return account;
 	}
+	make_room(client);
 	return open_account(client, destination);
 }
 
-void client_tunnels(struct client *client, const struct destination *destination,
-		    struct gateway *ret_gateway, struct local_tunnel_context *ret_context)
+struct account *client_tunnels(struct client *client, const struct destination *destination,
+			       struct gateway *ret_gateway,
+			       struct local_tunnel_context *ret_context)
 {
 	struct account *account = client_account(client, destination);
 
+	account->users++;
 	join_gateway(client, destination, ret_gateway);
 	ret_gateway->transport = account->gateway.transport;
 	*ret_context = (struct local_tunnel_context){ .gateway = ret_gateway,
 						      .events = &client->events,
 						      .credentials = &account->credentials,
 						      .login = &account->login };
+	return account;
 }
 
-static void close_account(struct account *account)
+void client_tunnels_end(struct account *account)
 {
-	list_remove(&account->node);
-	login_done(&account->login);
-	transport_free(account->gateway.transport);
-	credentials_done(&account->credentials);
-	destination_done(&account->destination);
-	mem_free(account);
+	if (account)
+		account->users--;
 }
 
 static void close_loop(struct client *client)
@@ -185,7 +216,7 @@ void client_done(struct client *client)
 {
 	if (client->loop) {
 		LIST_FOREACH (&client->accounts, node)
-			close_account(container_of(node, struct account, node));
+			close_account(client, container_of(node, struct account, node));
 		close_loop(client);
 		events_done(&client->events);
 	}

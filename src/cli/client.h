@@ -40,10 +40,14 @@ struct client {
 	struct loop *loop; /* from here on: of an open client */
 	struct resolver *resolver;
 	struct signals *signals;
-	struct list accounts;
+	struct list accounts; /* the one asked for last is at the end */
+	size_t account_count;
 	enum exit_status status; /* what ends the program */
 	enum exit_status signal_status;
 };
+
+/* A proxy without --pomerium-url meets as many gateways as there are names; those that nobody uses are forgotten. */
+#define CLIENT_ACCOUNTS_MAX 256
 
 /* One gateway, as one user: its token and its login, for all that goes through it. */
 struct account {
@@ -52,6 +56,7 @@ struct account {
 	struct gateway gateway;
 	struct credentials credentials;
 	struct login login;
+	size_t users; /* client_tunnels() without client_tunnels_end() */
 };
 
 int client_init(struct client *client, const struct options *options, struct err *e);
@@ -66,12 +71,19 @@ void client_stop(struct client *client, enum exit_status status);
 /* Also of one that was not opened, or not even initialised. */
 void client_done(struct client *client);
 
-/* The account of the destination's gateway, made when it is asked for first; it lives as long as the client. */
+/*
+ * The account of the destination's gateway, made when it is asked for first. It lives as long as the client, but for those
+ * that nobody uses when there are CLIENT_ACCOUNTS_MAX.
+ */
 struct account *client_account(struct client *client, const struct destination *destination);
 
 /* Fills in what tunnels to the destination need; the three are the caller's and live as long as its tunnels. */
-void client_tunnels(struct client *client, const struct destination *destination,
-		    struct gateway *ret_gateway, struct local_tunnel_context *ret_context);
+struct account *client_tunnels(struct client *client, const struct destination *destination,
+			       struct gateway *ret_gateway,
+			       struct local_tunnel_context *ret_context);
+
+/* They are closed, and there will be no more; who is about to end the client need not say so. NULL is ignored. */
+void client_tunnels_end(struct account *account);
 
 /* "pomerium-cli: SENTENCE" on standard error. Returns status. */
 enum exit_status client_complain(enum exit_status status, const struct err *e);

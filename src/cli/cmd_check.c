@@ -58,7 +58,7 @@ static enum exit_status run_check(struct check_command *command)
 
 	if (client_open(&command->client, EXIT_STATUS_OTHER, &e) < 0)
 		return client_complain(EXIT_STATUS_OTHER, &e);
-	client_tunnels(&command->client, &command->destination, &command->gateway, &context);
+	(void)client_tunnels(&command->client, &command->destination, &command->gateway, &context);
 	load_token(command, context.credentials, &token);
 	options = (struct check_options){ .gateway = &command->gateway, .token = buf_view(&token) };
 	command->check = check_start(&options, on_checked, command);

@@ -115,7 +115,7 @@ static enum exit_status serve_until_end(struct tcp *tcp)
 	list_init(&tcp->tunnels);
 	if (client_open(&tcp->client, tcp->uses_stdio ? EXIT_STATUS_OTHER : EXIT_STATUS_OK, &e) < 0)
 		return client_complain(EXIT_STATUS_OTHER, &e);
-	client_tunnels(&tcp->client, &tcp->destination, &tcp->gateway, &tcp->context);
+	(void)client_tunnels(&tcp->client, &tcp->destination, &tcp->gateway, &tcp->context);
 	if (open_local(tcp, &e) < 0)
 		(void)client_complain(status, &e);
 	else

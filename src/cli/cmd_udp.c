@@ -81,7 +81,7 @@ static enum exit_status serve_until_end(struct udp *udp)
 
 	if (client_open(&udp->client, EXIT_STATUS_OK, &e) < 0)
 		return client_complain(EXIT_STATUS_OTHER, &e);
-	client_tunnels(&udp->client, &udp->destination, &udp->gateway, &udp->context);
+	(void)client_tunnels(&udp->client, &udp->destination, &udp->gateway, &udp->context);
 	udp->gateway.carries_udp = true;
 	udp->context.idle_ms = udp->idle_ms;
 	if (open_listener(udp, &e) < 0)

@@ -130,7 +130,7 @@ struct kept_tunnel *kept_tunnel_open(const struct kept_tunnel_options *options, 
 	}
 	kept->destination = *options->destination;
 	*options->destination = (struct destination){ 0 };
-	client_tunnels(kept->client, &kept->destination, &kept->gateway, &kept->context);
+	(void)client_tunnels(kept->client, &kept->destination, &kept->gateway, &kept->context);
 	return kept;
 }
 

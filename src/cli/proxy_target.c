@@ -23,6 +23,7 @@ struct proxy_target {
 	struct proxy_target_options options; /* but for target */
 	struct destination destination;
 	struct gateway gateway;
+	struct account *account; /* NULL: directly */
 	struct local_tunnel_context context;
 	struct local_tunnel *tunnel;
 	struct dial *dial;
@@ -40,6 +41,7 @@ void proxy_target_close(struct proxy_target *t)
 		local_tunnel_close(TAKE(t->tunnel));
 	dial_cancel(TAKE(t->dial));
 	relay_close(TAKE(t->relay), STREAM_CLOSE_NORMAL, NULL);
+	client_tunnels_end(TAKE(t->account));
 	destination_done(&t->destination);
 	loop_free_later(t->options.client->loop, t);
 }
@@ -89,7 +91,7 @@ static void start_tunnel(struct proxy_target *t, const struct authority *target)
 		later_start(&t->later, t->options.client->loop, deliver_failure);
 		return;
 	}
-	client_tunnels(t->options.client, &t->destination, &t->gateway, &t->context);
+	t->account = client_tunnels(t->options.client, &t->destination, &t->gateway, &t->context);
 	t->tunnel = local_tunnel_start_held(&t->context, take_for_tunnel, on_tunnel_done, t);
 }
 

@@ -243,7 +243,9 @@ static void answer_page(struct peer *p, const struct http_request *request)
 	const struct local_proxy *proxy = p->proxy;
 	struct buf text = BUF_INIT(PROXY_PAC_MAX);
 
-	if (!str_starts_with(request->target, STR("/")))
+	if (request->is_connect)
+		answer_text(p, 501, STR("This proxy carries TCP alone, with CONNECT or SOCKS5.\n"));
+	else if (!str_starts_with(request->target, STR("/")))
 		answer_text(
 			p, 501,
 			STR("This proxy speaks CONNECT and SOCKS5. For addresses that begin with "
@@ -268,7 +270,7 @@ static void on_request(void *arg, const struct http_request *request)
 
 	if (http_headers_get(&request->headers, STR("origin"), &origin))
 		answer_text(p, 403, STR("Web pages may not use this proxy themselves.\n"));
-	else if (request->is_connect)
+	else if (str_equal(request->method, STR("CONNECT"))) /* is_connect is also UDP's GET */
 		start_target(p, request->authority, take_http, on_http_done);
 	else
 		answer_page(p, request);

@@ -148,6 +148,14 @@ def test_web_pages_cannot_use_it(proxy, web):
     assert request(proxy, b"nonsense\r\n\r\n").startswith("HTTP/1.1 400 ")
 
 
+def test_a_tunnel_by_get_is_none_for_tcp(proxy, web):
+    """RFC 9298: it asks for UDP. What has no CONNECT in it is no CONNECT."""
+    head = (f"GET /.well-known/masque/udp/127.0.0.1/{web}/ HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\n"
+            "Connection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n\r\n")
+    answer = request(proxy, (head + "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").encode())
+    assert answer.startswith("HTTP/1.1 501 ") and BODY not in answer, answer
+
+
 def test_proxy_pac(proxy):
     pac = run("curl", "--silent", "--include", f"http://127.0.0.1:{proxy.port}/proxy.pac").stdout
     head, _, script = pac.partition("\r\n\r\n")

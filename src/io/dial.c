@@ -237,21 +237,6 @@ static void on_deadline(struct timer *timer)
 	finish_failed(d);
 }
 
-int dial_families(enum dial_family family)
-{
-	switch (family) {
-	case DIAL_IP4_ONLY:
-		return AF_INET;
-	case DIAL_IP6_ONLY:
-		return AF_INET6;
-	case DIAL_BOTH:
-	case DIAL_IP4_ELSE:
-	case DIAL_IP6_ELSE:
-		break;
-	}
-	return AF_UNSPEC;
-}
-
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 			const struct dial_target *target,
 			void (*on_done)(void *arg, struct stream *stream, const struct addr *peer,

@@ -261,6 +261,11 @@ static const struct refused_row refused_rows[] = {
 	{ "CONNECT redis.example.com:22 HTTP/1.1\r\nHost: " FIXTURE_ROUTE "\r\n\r\n", 404,
 	  "route-not-found", NULL },
 	{ "GET / HTTP/1.1\r\nHost: " FIXTURE_ROUTE "\r\n\r\n", 404, "route-not-found", NULL },
+	{ TO_ROUTE "Origin: https://evil.example\r\n\r\n", 403, "bad-request", NULL },
+	{ TO_ROUTE "Origin: null\r\nCookie: _pomerium=x\r\n\r\n", 403, "bad-request", NULL },
+	{ "GET /.well-known/masque/udp/redis.example.com/6379/ HTTP/1.1\r\nHost: x\r\n"
+	  "Connection: Upgrade\r\nUpgrade: connect-udp\r\nOrigin: https://x\r\n\r\n",
+	  403, "bad-request", NULL },
 };
 
 static void test_refused(void **state)

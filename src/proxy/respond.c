@@ -33,8 +33,9 @@ struct refusal_row {
 #define ADVICE_NAME "Look whether name and port are right, or ask the operator of this gateway."
 #define ADVICE_KIND                                                                                \
 	"Use pomerium-cli udp for what routes list calls udp, and pomerium-cli tcp for the rest."
-#define ADVICE_LOG_IN "Open the page in a browser, or start pomerium-cli, to log in."
-#define ADVICE_ASK    "If you need it, ask the operator of this gateway and mention the request below."
+#define ADVICE_PROGRAM "Use pomerium-cli tcp, or another program that sends no Origin."
+#define ADVICE_LOG_IN  "Open the page in a browser, or start pomerium-cli, to log in."
+#define ADVICE_ASK     "If you need it, ask the operator of this gateway and mention the request below."
 #define ADVICE_CERTIFICATE                                                                         \
 	"Give your browser, or pomerium-cli with --client-cert and --client-key, a certificate "   \
 	"that this gateway knows, or ask its operator and mention the request below."
@@ -51,6 +52,8 @@ static const struct refusal_row refusal_rows[] = {
 	[REFUSAL_WRONG_KIND] = { 403, FAMILY_DATA_PLANE, "bad-request", "upgrade_failed", NULL,
 				 "The route for {what} carries the other one of TCP and UDP.",
 				 ADVICE_KIND },
+	[REFUSAL_WEB_PAGE] = { 403, FAMILY_DATA_PLANE, "bad-request", "upgrade_failed", NULL,
+			       "Web pages may not open tunnels.", ADVICE_PROGRAM },
 	[REFUSAL_LOGIN_REQUIRED] = { 401, FAMILY_AUTHORIZER, "login-required", "ext_authz_denied",
 				     "Unauthenticated", "You have to log in to use {what}.",
 				     ADVICE_LOG_IN },

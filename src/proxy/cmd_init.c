@@ -112,30 +112,29 @@ static int write_certificates(const struct init *init, struct err *e)
 	return result;
 }
 
-static int write_users(struct init *init, struct err *e)
+/* Before anything is written: who has mistyped it may simply begin again. */
+static int get_password(struct init *init, char hash[PASSWORD_HASH_MAX], struct err *e)
+{
+	if (init->flags->password_stdin || isatty(STDIN_FILENO)) {
+		if (password_read(!init->flags->password_stdin, &init->password, e) < 0)
+			return -1;
+	} else {
+		init->password = password_generate();
+		init->is_password_generated = true;
+	}
+	return password_hash(str_from(init->password), hash, e);
+}
+
+static int write_users(const struct init *init, const char *hash, struct err *e)
 {
 	_cleanup_(mem_freep) char *path = path_in(init, "users.yaml");
 	struct users_file file = { 0 };
 	struct config_user *user = users_file_add(&file);
-	char hash[PASSWORD_HASH_MAX];
 	int result;
 
-	if (init->flags->password_stdin)
-		result = password_read(false, &init->password, e);
-	else if (isatty(STDIN_FILENO))
-		result = password_read(true, &init->password, e);
-	else {
-		init->password = password_generate();
-		init->is_password_generated = true;
-		result = 0;
-	}
-	if (result == 0)
-		result = password_hash(str_from(init->password), hash, e);
-	if (result == 0) {
-		user->email = str_from(init->flags->user);
-		user->password_hash = str_from(hash);
-		result = users_file_write(path, &file, e);
-	}
+	user->email = str_from(init->flags->user);
+	user->password_hash = str_from(hash);
+	result = users_file_write(path, &file, e);
 	users_file_done(&file);
 	return result;
 }
@@ -222,13 +221,15 @@ static void show_what_is_next(const struct init *init)
 static int init_run(struct init *init, struct err *e)
 {
 	_cleanup_(mem_freep) char *absolute_dir = NULL;
+	char hash[PASSWORD_HASH_MAX];
 
-	if (dir_create(init->dir, 0700, e) < 0 || check_nothing_is_there(init, e) < 0)
+	if (check_nothing_is_there(init, e) < 0 || get_password(init, hash, e) < 0 ||
+	    dir_create(init->dir, 0700, e) < 0)
 		return -1;
 	absolute_dir = realpath(init->dir, NULL);
 	if (!absolute_dir)
 		return err_errno(e, errno, "%s", init->dir);
-	if (write_certificates(init, e) < 0 || write_users(init, e) < 0 ||
+	if (write_certificates(init, e) < 0 || write_users(init, hash, e) < 0 ||
 	    write_config(init, absolute_dir, e) < 0)
 		return -1;
 	show_what_is_next(init);

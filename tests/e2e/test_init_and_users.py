@@ -125,6 +125,8 @@ def test_init_used_wrongly(tmp_path, arguments, status):
 def test_init_with_no_password_to_use(tmp_path, password):
     done = run_gateway("init", tmp_path / "conf", "--password-stdin", stdin=password)
     assert done.returncode == 1 and "password" in done.stderr
+    assert not (tmp_path / "conf").exists(), "the next attempt finds nothing in its way"
+    assert init(tmp_path / "conf").returncode == 0
 
 
 # ---- user ----

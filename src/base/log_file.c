@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -55,13 +56,21 @@ static void tell(struct log_file *f, int errnum)
 	f->on_problem(f->arg, &e);
 }
 
+/* A pipe whose reader has stopped; files are always ready. */
+static bool becomes_ready(const struct log_file *f)
+{
+	struct pollfd wanted = { .fd = f->fd, .events = POLLOUT };
+
+	return poll(&wanted, 1, LOG_FILE_RETRY_MS) > 0; /* interrupted: the next one tries again */
+}
+
 /* True when the whole batch is written. */
 static bool write_batch(struct log_file *f)
 {
 	while (f->written < f->batch.len) {
 		ssize_t put = write(f->fd, f->batch.data + f->written, f->batch.len - f->written);
 
-		if (put < 0 && errno == EINTR)
+		if (put < 0 && (errno == EINTR || (errno == EAGAIN && becomes_ready(f))))
 			continue;
 		if (put <= 0) {
 			tell(f, put < 0 ? errno : EIO);
@@ -219,17 +228,14 @@ struct log_file *log_file_new(void (*on_problem)(void *arg, const struct err *e)
 
 int log_file_open(const char *path, struct err *e)
 {
-	/* A pipe that nobody reads would be waited for, by whoever has other things to do. */
+	/*
+	 * A pipe that nobody reads would be waited for: here by whoever has other things to do, and by the writer, for whom
+	 * the end of the process waits.
+	 */
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 		      0600);
 
-	if (fd < 0)
-		return err_errno(e, errno, "opening %s", path);
-	if (fcntl(fd, F_SETFL, O_APPEND) == 0) /* and without O_NONBLOCK */
-		return fd;
-	(void)err_errno(e, errno, "opening %s", path);
-	(void)close(fd); /* nothing was written to it */
-	return -1;
+	return fd < 0 ? err_errno(e, errno, "opening %s", path) : fd;
 }
 
 void log_file_use(struct log_file *f, int fd)

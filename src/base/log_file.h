@@ -3,7 +3,7 @@
 /*
  * log_file.h - lines appended to a file that must not get lost
  *
- * A thread of its own writes; what cannot be written (a full disk, a directory that is gone) is kept and tried again every
+ * A thread of its own writes; what cannot be written (a full disk, a directory that is gone, a pipe whose reader has stopped) is kept and tried again every
  * LOG_FILE_RETRY_MS. Whoever makes lines asks log_file_is_full() first and stops doing what would make more: there is
  * room behind the mark for the lines of what is under way. Only beyond LOG_FILE_QUEUE_MAX a line is dropped, and counted.
  *

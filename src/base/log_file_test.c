@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -195,6 +196,45 @@ static void test_too_much_is_known_and_counted(void **state)
 	assert_int_equal(rmdir(s.directory), 0);
 }
 
+/* Appends what is in the pipe. */
+static void drain(int reader, struct buf *out)
+{
+	ssize_t got = read(reader, buf_reserve(out, 65536), 65536);
+
+	buf_commit(out, got > 0 ? (size_t)got : 0);
+}
+
+/* Neither does the end wait for him, nor is a line torn or left out if he goes on. */
+static void test_a_reader_that_stops(void **state)
+{
+	static const char line[] = "one line of thirty-two bytes...\n";
+	const size_t len = strlen(line);
+	const size_t count = 8192; /* more than a pipe takes */
+	struct buf read_back = BUF_INIT(1u << 20);
+	struct scene s;
+	int reader;
+
+	scene_init(&s);
+	assert_int_equal(mkfifo(s.path, 0600), 0);
+	reader = open(s.path, O_RDONLY | O_NONBLOCK);
+	assert_true(reader >= 0);
+	use(s.file, s.path);
+	for (size_t i = 0; i < count; i++)
+		log_file_append(s.file, str_from(line));
+	wait_for(&s.problems);
+	while (read_back.len < count * len)
+		drain(reader, &read_back);
+	for (size_t i = 0; i < count; i++)
+		assert_memory_equal(read_back.data + i * len, line, len);
+	wait_for(&s.recoveries);
+	for (size_t i = 0; i < count; i++)
+		log_file_append(s.file, str_from(line));
+	log_file_free(s.file);
+	buf_done(&read_back);
+	(void)close(reader);
+	scene_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_a_bad_path_changes_nothing),
 		cmocka_unit_test(test_what_a_full_disk_refuses_is_kept),
 		cmocka_unit_test(test_too_much_is_known_and_counted),
+		cmocka_unit_test(test_a_reader_that_stops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,10 @@
 
 #include "cli/command.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -52,6 +54,29 @@ static void append_flag(struct buf *out, const char *flag, const char *value)
 	append_word(out, value);
 }
 
+/* The client's key may be in a token instead of a file. */
+static bool is_token_uri(const char *file)
+{
+	return str_starts_with(str_from(file), STR("pkcs11:"));
+}
+
+/* ssh is started from anywhere. */
+static void append_file_flag(struct buf *out, const char *flag, const char *file)
+{
+	struct buf whole = BUF_INIT(COMMAND_MAX);
+	char directory[PATH_MAX];
+	_cleanup_(mem_freep) char *path = NULL;
+
+	if (!file || file[0] == '/' || is_token_uri(file) ||
+	    !getcwd(directory, sizeof(directory))) {
+		append_flag(out, flag, file);
+		return;
+	}
+	out->is_overflown |= buf_printf(&whole, "%s/%s", directory, file) < 0;
+	path = buf_take_string(&whole);
+	append_flag(out, flag, path);
+}
+
 static char *make_command(const char *path, const struct options *options)
 {
 	struct buf command = BUF_INIT(COMMAND_MAX);
@@ -59,13 +84,13 @@ static char *make_command(const char *path, const struct options *options)
 	append_word(&command, path);
 	(void)buf_append_str(&command, STR(" tcp --listen -"));
 	append_flag(&command, "pomerium-url", options->pomerium_url);
-	append_flag(&command, "alternate-ca-path", options->alternate_ca_path);
+	append_file_flag(&command, "alternate-ca-path", options->alternate_ca_path);
 	append_flag(&command, "ca-cert", options->ca_cert);
-	append_flag(&command, "client-cert", options->client_cert);
-	append_flag(&command, "client-key", options->client_key);
+	append_file_flag(&command, "client-cert", options->client_cert);
+	append_file_flag(&command, "client-key", options->client_key);
 	append_flag(&command, "proxy", options->proxy);
 	append_flag(&command, "browser-cmd", options->browser_cmd);
-	append_flag(&command, "service-account-file", options->service_account_file);
+	append_file_flag(&command, "service-account-file", options->service_account_file);
 	if (options->no_browser)
 		(void)buf_append_str(&command, STR(" --no-browser"));
 	if (options->disable_tls_verification)

@@ -406,14 +406,14 @@ static SSL_CTX *make_tls(const struct load *load)
 	return tls;
 }
 
-static uint64_t number(int argc, char **argv, int index)
+static size_t number(int argc, char **argv, int index)
 {
 	char *end;
-	uint64_t value;
+	size_t value;
 
 	if (index >= argc)
 		die("a value is missing, see the top of load.c");
-	value = strtoull(argv[index], &end, 10);
+	value = strtoul(argv[index], &end, 10);
 	if (*end || end == argv[index])
 		die("\"%s\" is not a number", argv[index]);
 	return value;

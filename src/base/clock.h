@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Milliseconds on a clock that never jumps; for deadlines. */
 uint64_t clock_now_ms(void);
@@ -17,6 +18,9 @@ uint64_t clock_now_us(void);
 
 /* Seconds since 1970-01-01 UTC; for what other programs will read. */
 int64_t clock_now_unix(void);
+
+/* For libraries. The nearest there is: a time_t of 32 bits ends in 2038. */
+time_t clock_time_t(int64_t at_unix);
 
 #define CLOCK_RFC3339_MAX   32
 #define CLOCK_HTTP_DATE_MAX 32

@@ -37,6 +37,13 @@ static void test_rfc3339(void **state)
 		{ "EST5", NEW_YEAR_2026 + 1, "2025-12-31T19:00:01-05:00" },
 		{ "IST-5:30", NEW_YEAR_2026, "2026-01-01T05:30:00+05:30" },
 		{ "NST3:30", NEW_YEAR_2026, "2025-12-31T20:30:00-03:30" },
+		{ "UTC0", 951782399, "2000-02-28T23:59:59Z" },
+		{ "UTC0", 951782400, "2000-02-29T00:00:00Z" },
+		/* behind what 32 bits can say */
+		{ "UTC0", 4107542399, "2100-02-28T23:59:59Z" },
+		{ "UTC0", 4107542400, "2100-03-01T00:00:00Z" },
+		{ "CET-1", 253402210800, "9999-12-31T00:00:00+01:00" },
+		{ "UTC0", -62135510400, "0001-01-02T00:00:00Z" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -78,6 +85,30 @@ static void test_http_date(void **state)
 	assert_string_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
+static void test_each_day_is_what_the_library_says(void **state)
+{
+	for (int64_t at = INT32_MIN; at <= INT32_MAX; at += 86400) {
+		time_t same = clock_time_t(at);
+		struct tm parts;
+		char expected[CLOCK_HTTP_DATE_MAX];
+		char text[CLOCK_HTTP_DATE_MAX];
+
+		assert_true(same == at);
+		assert_non_null(gmtime_r(&same, &parts));
+		assert_true(strftime(expected, sizeof(expected), "%a, %d %b %Y %T GMT", &parts) >
+			    0);
+		clock_format_http_date(at, text);
+		assert_string_equal(text, expected);
+	}
+}
+
+static void test_a_time_of_the_library_ends_where_it_must(void **state)
+{
+	assert_true(clock_time_t(INT64_MAX) > clock_time_t(INT32_MAX - 1));
+	assert_true(clock_time_t(INT64_MIN) < clock_time_t(INT32_MIN + 1));
+	assert_true(clock_time_t(NEW_YEAR_2026) == NEW_YEAR_2026);
+}
+
 static void test_absurd_dates_are_clamped(void **state)
 {
 	static const int64_t dates[] = { INT64_MIN, INT64_MAX, -62135596801, 253402300800 };
@@ -109,6 +140,8 @@ int main(void)
 		cmocka_unit_test(test_rfc3339),
 		cmocka_unit_test(test_kitchen),
 		cmocka_unit_test(test_http_date),
+		cmocka_unit_test(test_each_day_is_what_the_library_says),
+		cmocka_unit_test(test_a_time_of_the_library_ends_where_it_must),
 		cmocka_unit_test(test_absurd_dates_are_clamped),
 		cmocka_unit_test(test_the_clocks_agree),
 	};

@@ -397,7 +397,7 @@ static void test_a_full_queue_drops_counts_and_reports(void **state)
 	struct log *log = log_new(ends[1], LOG_JSON, LOG_QUEUED, LOG_INFO);
 	uint64_t sent = send_until_dropped(log);
 	uint64_t dropped = log_dropped(log);
-	size_t accepted = junk + (sent - dropped) * strlen(FULL_LINE);
+	size_t accepted = junk + (size_t)(sent - dropped) * strlen(FULL_LINE);
 	drained.fd = ends[0];
 	assert_int_equal(pthread_create(&reader, NULL, drain, &drained), 0);
 	/* more than what was before the full queue has come through, so it is full no longer */

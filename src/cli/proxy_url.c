@@ -140,7 +140,7 @@ void proxy_url_done(struct proxy_url *url)
 
 static bool has_same_prefix(const uint8_t *a, const uint8_t *b, uint64_t bits)
 {
-	size_t bytes = bits / 8;
+	size_t bytes = (size_t)(bits / 8); /* of 128 at most */
 	unsigned rest = bits % 8;
 
 	if (memcmp(a, b, bytes) != 0)

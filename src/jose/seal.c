@@ -73,6 +73,6 @@ int seal_open(const uint8_t key[SEAL_KEY_SIZE], struct str envelope, struct str 
 		    room, &made, NULL, bytes(envelope), envelope.len - NONCE_SIZE,
 		    bytes(associated_data), associated_data.len, nonce, key))
 		return err_set(e, ERR_CRYPTO, "the envelope is not genuine");
-	buf_commit(out, made);
+	buf_commit(out, (size_t)made);
 	return 0;
 }

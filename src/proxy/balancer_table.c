@@ -113,8 +113,8 @@ static struct preference *make_preferences(const struct config_target *targets, 
 	struct preference *preferences = mem_alloc_array(count, sizeof(*preferences));
 
 	for (size_t i = 0; i < count; i++) {
-		preferences[i].next = hash_of(&targets[i], 0) % size;
-		preferences[i].skip = hash_of(&targets[i], 1) % (size - 1) + 1;
+		preferences[i].next = (size_t)(hash_of(&targets[i], 0) % size);
+		preferences[i].skip = (size_t)(hash_of(&targets[i], 1) % (size - 1) + 1);
 	}
 	return preferences;
 }
@@ -165,7 +165,7 @@ size_t balancer_table_find(const struct balancer_table *t, uint64_t key)
 	size_t high = t->count;
 
 	if (!t->is_ring)
-		return key % t->count;
+		return (size_t)(key % t->count);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -23,7 +23,6 @@
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 */
 #define SERIAL_LEN      16
 #define CLOCK_SKEW_S    3600
-#define DAY_S           (24 * 60 * 60)
 
 struct extension {
 	int nid;
@@ -164,10 +163,11 @@ static bool set_serial(X509 *certificate)
 
 static bool set_validity(X509 *certificate, int days)
 {
-	int64_t now = clock_now_unix();
+	time_t now = clock_time_t(clock_now_unix());
 
-	return ASN1_TIME_set(X509_getm_notBefore(certificate), now - CLOCK_SKEW_S) &&
-	       ASN1_TIME_set(X509_getm_notAfter(certificate), now + (int64_t)days * DAY_S);
+	/* In days: the end may lie behind what a time_t of 32 bits can say. */
+	return X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -CLOCK_SKEW_S, &now) &&
+	       X509_time_adj_ex(X509_getm_notAfter(certificate), days, 0, &now);
 }
 
 static bool fill_in(X509 *certificate, EVP_PKEY *key, const struct draft *draft)

@@ -124,8 +124,8 @@ static void test_fields(void **state)
 	struct test_pem one;
 	struct test_pem two;
 	X509 *certificates[3];
-	time_t hour_ago = clock_now_unix() - 3000;
-	time_t soon = clock_now_unix() + CERTIFICATE_SERVER_DAYS * 86400 + 60;
+	time_t hour_ago = clock_time_t(clock_now_unix() - 3000);
+	time_t soon = clock_time_t(clock_now_unix() + CERTIFICATE_SERVER_DAYS * 86400 + 60);
 
 	test_pem_ca(&ca, "Test CA");
 	test_pem_server(&one, &ca, "one.example");

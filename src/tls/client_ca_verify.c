@@ -1,6 +1,7 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "tls/client_ca.h"
 #include "tls/client_ca_x509.h"
@@ -188,7 +189,7 @@ static enum client_certificate_verdict judge_chain(struct client_ca *ca, struct 
 	if (context &&
 	    X509_STORE_CTX_init(context, ca->store, peer_certificate_leaf(j->certificate),
 				peer_certificate_chain(j->certificate))) {
-		X509_STORE_CTX_set_time(context, 0, j->now_unix);
+		X509_STORE_CTX_set_time(context, 0, clock_time_t(j->now_unix));
 		X509_STORE_CTX_set_app_data(context, j);
 		X509_STORE_CTX_set_verify_cb(context, on_problem);
 		verdict = read_result(ca, context, X509_verify_cert(context) == 1, j);

@@ -37,8 +37,8 @@ static void set_period(X509 *certificate, const struct test_draft *draft)
 	int64_t from = draft->from_unix ? draft->from_unix : test_pki_now() - 3600;
 	int64_t until = draft->until_unix ? draft->until_unix : test_pki_now() + TEST_PKI_YEAR_S;
 
-	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(certificate), from));
-	assert_non_null(ASN1_TIME_set(X509_getm_notAfter(certificate), until));
+	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(certificate), clock_time_t(from)));
+	assert_non_null(ASN1_TIME_set(X509_getm_notAfter(certificate), clock_time_t(until)));
 }
 
 static void set_serial(X509 *certificate)
@@ -111,7 +111,7 @@ void test_issued_write_key(const struct test_issued *issued, struct buf *to)
 static void revoke(X509_CRL *list, const struct test_issued *issued)
 {
 	X509_REVOKED *entry = X509_REVOKED_new();
-	ASN1_TIME *when = ASN1_TIME_set(NULL, test_pki_now() - 60);
+	ASN1_TIME *when = ASN1_TIME_set(NULL, clock_time_t(test_pki_now() - 60));
 
 	X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(issued->certificate));
 	X509_REVOKED_set_revocationDate(entry, when);
@@ -124,8 +124,8 @@ void test_list_write(const struct test_list *list, struct buf *to)
 	const struct test_issued *signer = list->signer ? list->signer : list->issuer;
 	int64_t from = list->from_unix ? list->from_unix : test_pki_now() - 3600;
 	int64_t until = list->until_unix ? list->until_unix : test_pki_now() + 86400;
-	ASN1_TIME *last = ASN1_TIME_set(NULL, from);
-	ASN1_TIME *next = ASN1_TIME_set(NULL, until);
+	ASN1_TIME *last = ASN1_TIME_set(NULL, clock_time_t(from));
+	ASN1_TIME *next = ASN1_TIME_set(NULL, clock_time_t(until));
 	BIO *bio = BIO_new(BIO_s_mem());
 	X509_CRL *crl = X509_CRL_new();
 

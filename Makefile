@@ -1,7 +1,7 @@
 # A menu. The build itself is Meson's; what each entry needs is installed by tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo release asan lint unit e2e test bench bench-check fuzz format manual reference install clean
+.PHONY: help demo release asan lint unit e2e test bench bench-check fuzz cross format manual reference install clean
 
 RELEASE = build/release
 ASAN    = build/asan
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench           beside Envoy, HAProxy, nginx and others; logins, sessions, policies, reloads; writes bench/RESULTS.md'
 	@echo 'make bench-check     counts the instructions of fixed scenarios; fails above 5 % more than bench/instructions.json has'
 	@echo 'make fuzz            fuzz every target for SECONDS_EACH=60 seconds'
+	@echo 'make cross           unit tests on 32-bit ARM and big-endian s390x, under qemu (ARGS="cli/tunnel" picks)'
 	@echo 'make format          clang-format over the sources'
 	@echo 'make manual          writes docs/man/pomerium-cli*.1 anew, from the tables of commands and flags'
 	@echo 'make reference       writes docs/reference.md anew, from the tables of the settings'
@@ -75,6 +76,10 @@ bench-check: release
 fuzz:
 	@tools/setup.sh build fuzz
 	@tools/fuzz.sh $(or $(SECONDS_EACH),60)
+
+cross:
+	@tools/setup.sh build cross
+	@ARGS="$(ARGS)" tools/cross.sh
 
 format:
 	@tools/setup.sh format

@@ -2,7 +2,7 @@
 # Installs what this repository needs from Debian packages, the test tools into ./.venv, and the identity provider of the
 # end-to-end tests into tests/e2e/idp/node_modules.
 #
-#   tools/setup.sh GROUP...        groups: build demo test bench fuzz format
+#   tools/setup.sh GROUP...        groups: build demo test bench fuzz cross format
 #
 # Runs as root or with sudo, asks nothing, says what it does, and does nothing (and needs no network) when
 # everything is there already.
@@ -15,8 +15,9 @@ packages_build="build-essential meson ninja-build pkg-config libuv1-dev libssl-d
 packages_demo="redis-server redis-tools python3"
 packages_test="redis-server redis-tools openssh-server openssh-client postgresql postgresql-client chromium
   chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy squid dante-server iproute2 haproxy nginx-light libnginx-mod-stream nghttp2-client
-  dnsmasq-base bind9-dnsutils"
+  dnsmasq-base bind9-dnsutils zsh fish"
 packages_fuzz="clang libclang-rt-14-dev"
+packages_cross="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static"
 packages_format="clang-format"
 packages_bench="haproxy nginx-light libnginx-mod-stream stunnel4 apache2-bin socat valgrind python3 python3-venv openssl"
 
@@ -120,7 +121,7 @@ install_identity_provider() {
 
 main() {
 	local group wanted=() missing
-	[ $# -gt 0 ] || die "which groups? build demo test bench fuzz format"
+	[ $# -gt 0 ] || die "which groups? build demo test bench fuzz cross format"
 	for group in "$@"; do
 		case $group in
 		build) wanted+=($packages_build) ;;
@@ -128,8 +129,9 @@ main() {
 		test) wanted+=($packages_test) ;;
 		bench) wanted+=($packages_bench) ;;
 		fuzz) wanted+=($packages_fuzz) ;;
+		cross) wanted+=($packages_cross) ;;
 		format) wanted+=($packages_format) ;;
-		*) die "unknown group: $group (build demo test bench fuzz format)" ;;
+		*) die "unknown group: $group (build demo test bench fuzz cross format)" ;;
 		esac
 	done
 	missing=$(missing_packages $(printf '%s\n' "${wanted[@]}" | sort -u))

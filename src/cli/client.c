@@ -45,7 +45,7 @@ int client_init(struct client *client, const struct options *options, struct err
 	client->browser = browser_choose_here(options->browser_cmd, options->no_browser);
 	if (transport_mode_parse(options->transport, &client->transport_mode, e) < 0 ||
 	    tls_options_load(options, &client->tls, e) < 0 ||
-	    proxy_options_load(options, &client->proxies, e) < 0)
+	    proxy_options_load(options, client->tls, &client->proxies, e) < 0)
 		return -1;
 	return tls_options_load_h2(options, client->tls, &client->transport_tls, e);
 }
@@ -134,6 +134,7 @@ static struct account *open_account(struct client *client, const struct destinat
 			 str_from(destination->gateway_name), destination->uses_tls);
 	account->credentials.events = &client->events;
 	login_init(&account->login, &login);
+	end_questions_init(&account->questions);
 	if (client->cache_root && cache_file_directory(client->cache_root, &ignored) == 0)
 		cache_dir_remember_url(client->cache_root, str_from(destination->gateway_url));
 	list_append(&client->accounts, &account->node);
@@ -194,7 +195,8 @@ struct account *client_tunnels(struct client *client, const struct destination *
 	*ret_context = (struct local_tunnel_context){ .gateway = ret_gateway,
 						      .events = &client->events,
 						      .credentials = &account->credentials,
-						      .login = &account->login };
+						      .login = &account->login,
+						      .questions = &account->questions };
 	return account;
 }
 

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "cli/credentials.h"
 #include "cli/destination.h"
+#include "cli/end_question.h"
 #include "cli/events.h"
 #include "cli/exit_status.h"
 #include "cli/gateway.h"
@@ -56,6 +57,7 @@ struct account {
 	struct gateway gateway;
 	struct credentials credentials;
 	struct login login;
+	struct end_questions questions; /* of its tunnels */
 	size_t users; /* client_tunnels() without client_tunnels_end() */
 };
 

@@ -2,7 +2,8 @@
  * end_question.c - dial, one GET, and a table of words
  *
  * The tunnel is gone already when this begins: whoever waits for its end must not wait much longer for an explanation, so one
- * timer covers everything.
+ * timer covers everything. Each question is a connection with a handshake of its own; hundreds of them begun at once would all
+ * be late, so a few are under way and the others wait in a list.
  */
 
 #include "cli/end_question.h"
@@ -23,6 +24,9 @@
 #define TARGET_MAX     256
 
 struct end_question {
+	struct list_node in_waiting;
+	struct end_questions *questions;
+	bool is_under_way;
 	const struct gateway *gateway;
 	struct gateway_dial *dial;
 	struct http_client *request;
@@ -86,14 +90,21 @@ int end_question_read(struct str body, struct str request_id, struct err *ret_se
 
 /* ---- asking ---- */
 
+static void ask_next(struct end_questions *questions);
+
 void end_question_cancel(struct end_question *q)
 {
 	if (!q)
 		return;
+	list_remove(&q->in_waiting);
 	timer_cancel(&q->timer);
 	gateway_dial_cancel(q->dial);
 	if (q->request)
 		http_client_cancel(q->request);
+	if (q->is_under_way) {
+		q->questions->under_way--;
+		ask_next(q->questions);
+	}
 	loop_free_later(q->gateway->loop, q);
 }
 
@@ -148,17 +159,46 @@ static void on_late(struct timer *timer)
 	finish(container_of(timer, struct end_question, timer), NULL);
 }
 
-struct end_question *end_question_start(const struct gateway *gateway, struct str request_id,
+static void begin(struct end_question *q)
+{
+	struct loop *loop = q->gateway->loop;
+
+	list_remove(&q->in_waiting);
+	q->is_under_way = true;
+	q->questions->under_way++;
+	timer_start(&q->timer, loop, loop_now_ms(loop) + END_QUESTION_MS, on_late);
+	q->dial = gateway_dial_start(q->gateway, on_dialed, q);
+}
+
+static void ask_next(struct end_questions *questions)
+{
+	struct list_node *node = list_first(&questions->waiting);
+
+	if (node && questions->under_way < END_QUESTIONS_AT_ONCE)
+		begin(container_of(node, struct end_question, in_waiting));
+}
+
+void end_questions_init(struct end_questions *questions)
+{
+	*questions = (struct end_questions){ 0 };
+	list_init(&questions->waiting);
+}
+
+struct end_question *end_question_start(struct end_questions *questions,
+					const struct gateway *gateway, struct str request_id,
 					void (*on_done)(void *arg, const struct err *sentence),
 					void *arg)
 {
 	struct end_question *q = mem_alloc(sizeof(*q));
 
-	*q = (struct end_question){ .gateway = gateway, .on_done = on_done, .arg = arg };
+	*q = (struct end_question){
+		.questions = questions, .gateway = gateway, .on_done = on_done, .arg = arg
+	};
 	(void)snprintf(q->request_id, sizeof(q->request_id), "%.*s",
 		       STR_FMT(request_id)); /* tunnel.c has looked at it */
-	timer_start(&q->timer, gateway->loop, loop_now_ms(gateway->loop) + END_QUESTION_MS,
+	timer_start(&q->timer, gateway->loop, loop_now_ms(gateway->loop) + END_QUESTION_WAIT_MS,
 		    on_late);
-	q->dial = gateway_dial_start(gateway, on_dialed, q);
+	list_append(&questions->waiting, &q->in_waiting);
+	ask_next(questions);
 	return q;
 }

@@ -88,8 +88,8 @@ static void on_explained(void *arg, const struct err *sentence)
 static void ask_why(struct local_tunnel *t)
 {
 	if (t->request_id[0])
-		t->question = end_question_start(t->context->gateway, str_from(t->request_id),
-						 on_explained, t);
+		t->question = end_question_start(t->context->questions, t->context->gateway,
+						 str_from(t->request_id), on_explained, t);
 	else
 		finish_broken(t, &t->failure);
 }

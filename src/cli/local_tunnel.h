@@ -19,6 +19,7 @@
 #define LOCAL_TUNNEL_LINGER_MS 10000
 
 struct credentials;
+struct end_questions;
 struct events;
 struct gateway;
 struct login;
@@ -31,6 +32,7 @@ struct local_tunnel_context {
 	const struct events *events;
 	struct credentials *credentials;
 	struct login *login;
+	struct end_questions *questions;
 	uint64_t idle_ms; /* a tunnel without bytes for so long ends; 0: none does */
 };
 

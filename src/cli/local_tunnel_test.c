@@ -16,6 +16,7 @@
 #include "cli/credentials.h"
 #include "cli/destination.h"
 #include "cli/events.h"
+#include "cli/end_question.h"
 #include "cli/fake_gateway.h"
 #include "cli/gateway.h"
 #include "cli/local_tunnel.h"
@@ -35,6 +36,7 @@ struct fixture {
 	struct events events;
 	struct credentials credentials;
 	struct login login;
+	struct end_questions questions;
 	struct local_tunnel_context context;
 	struct list tunnels;
 	unsigned done_count;
@@ -61,7 +63,9 @@ static void open_fixture(struct fixture *f, struct str service_account)
 	f->context = (struct local_tunnel_context){ .gateway = &f->gateway,
 						    .events = &f->events,
 						    .credentials = &f->credentials,
-						    .login = &f->login };
+						    .login = &f->login,
+						    .questions = &f->questions };
+	end_questions_init(&f->questions);
 	login_init(&f->login, &(struct login_options){
 				      .browser = { .gateway = &f->gateway, .events = &f->events },
 				      .credentials = &f->credentials,

@@ -2,8 +2,8 @@
  * end_question.c - dial, one GET, and a table of words
  *
  * The tunnel is gone already when this begins: whoever waits for its end must not wait much longer for an explanation, so one
- * timer covers everything. Each question is a connection with a handshake of its own; hundreds of them begun at once would all
- * be late, so a few are under way and the others wait in a list.
+ * timer covers everything. Hundreds of connections begun at once would all be late: a few questions are under way, the
+ * others wait in a list, and who has an answer passes its connection on to the next.
  */
 
 #include "cli/end_question.h"
@@ -17,6 +17,7 @@
 #include "cli/version.h"
 #include "http/client.h"
 #include "io/loop.h"
+#include "io/stream.h"
 
 #define ANSWER_MAX     256
 #define WORD_MAX       32
@@ -27,6 +28,7 @@ struct end_question {
 	struct list_node in_waiting;
 	struct end_questions *questions;
 	bool is_under_way;
+	bool was_passed_on; /* the connection is another one's, and may have ended meanwhile */
 	const struct gateway *gateway;
 	struct gateway_dial *dial;
 	struct http_client *request;
@@ -90,7 +92,9 @@ int end_question_read(struct str body, struct str request_id, struct err *ret_se
 
 /* ---- asking ---- */
 
+static void take_turn(struct end_question *q);
 static void ask_next(struct end_questions *questions);
+static void on_dialed(void *arg, struct stream *stream, const struct err *e);
 
 void end_question_cancel(struct end_question *q)
 {
@@ -114,12 +118,34 @@ static void finish(struct end_question *q, const struct err *sentence)
 	end_question_cancel(q);
 }
 
+static void pass_on(struct end_questions *questions, struct stream *stream)
+{
+	struct list_node *node = list_first(&questions->waiting);
+	struct end_question *next;
+
+	if (!node || !stream) {
+		stream_close(stream, STREAM_CLOSE_NORMAL);
+		return;
+	}
+	next = container_of(node, struct end_question, in_waiting);
+	take_turn(next);
+	next->was_passed_on = true;
+	on_dialed(next, stream, NULL);
+}
+
 static void on_answer(void *arg, const struct http_client_response *response, const struct err *e)
 {
 	struct end_question *q = arg;
 	struct err sentence = { 0 };
 
 	q->request = NULL;
+	if (!response && q->was_passed_on) {
+		q->was_passed_on = false;
+		q->dial = gateway_dial_start(q->gateway, on_dialed, q);
+		return;
+	}
+	if (response)
+		pass_on(q->questions, response->stream);
 	if (response && response->status == 200 &&
 	    end_question_read(response->body, str_from(q->request_id), &sentence) == 0)
 		finish(q, &sentence);
@@ -150,6 +176,7 @@ static void on_dialed(void *arg, struct stream *stream, const struct err *e)
 			.header_count = 1,
 			.timeout_ms = END_QUESTION_MS,
 			.body_max = ANSWER_MAX,
+			.keeps_stream = true,
 		},
 		on_answer, q);
 }
@@ -159,7 +186,7 @@ static void on_late(struct timer *timer)
 	finish(container_of(timer, struct end_question, timer), NULL);
 }
 
-static void begin(struct end_question *q)
+static void take_turn(struct end_question *q)
 {
 	struct loop *loop = q->gateway->loop;
 
@@ -167,15 +194,18 @@ static void begin(struct end_question *q)
 	q->is_under_way = true;
 	q->questions->under_way++;
 	timer_start(&q->timer, loop, loop_now_ms(loop) + END_QUESTION_MS, on_late);
-	q->dial = gateway_dial_start(q->gateway, on_dialed, q);
 }
 
 static void ask_next(struct end_questions *questions)
 {
 	struct list_node *node = list_first(&questions->waiting);
+	struct end_question *next;
 
-	if (node && questions->under_way < END_QUESTIONS_AT_ONCE)
-		begin(container_of(node, struct end_question, in_waiting));
+	if (!node || questions->under_way >= END_QUESTIONS_AT_ONCE)
+		return;
+	next = container_of(node, struct end_question, in_waiting);
+	take_turn(next);
+	next->dial = gateway_dial_start(next->gateway, on_dialed, next);
 }
 
 void end_questions_init(struct end_questions *questions)

@@ -136,6 +136,21 @@ static void test_many_ask_at_once(void **state)
 	assert_int_equal(s.questions.under_way, END_QUESTIONS_AT_ONCE);
 	run(&s);
 	assert_int_equal(s.fake.end_count, QUESTIONS);
+	assert_int_equal(s.fake.accept_count, QUESTIONS);
+	for (size_t i = 0; i < QUESTIONS; i++)
+		assert_true(s.askers[i].has_sentence);
+	close_scene(&s);
+}
+
+static void test_connections_are_passed_on(void **state)
+{
+	struct scene s;
+
+	open_scene(&s, "{\"reason\":\"session-revoked\"}\n");
+	s.fake.keeps_asker = true;
+	run(&s);
+	assert_int_equal(s.fake.end_count, QUESTIONS);
+	assert_int_equal(s.fake.accept_count, END_QUESTIONS_AT_ONCE);
 	for (size_t i = 0; i < QUESTIONS; i++)
 		assert_true(s.askers[i].has_sentence);
 	close_scene(&s);
@@ -182,9 +197,12 @@ static void test_all_give_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sentences),    cmocka_unit_test(test_many_ask_at_once),
-		cmocka_unit_test(test_nobody_knows), cmocka_unit_test(test_some_give_up),
+		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_many_ask_at_once),
+		cmocka_unit_test(test_nobody_knows),
+		cmocka_unit_test(test_some_give_up),
 		cmocka_unit_test(test_all_give_up),
+		cmocka_unit_test(test_connections_are_passed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

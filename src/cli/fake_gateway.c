@@ -131,10 +131,13 @@ static void answer_connect(struct peer *p, const struct http_request *request)
 static void answer_end(struct peer *p)
 {
 	p->gateway->end_count++;
-	if (p->gateway->end_answer)
-		respond(p, 200, str_from(p->gateway->end_answer));
-	else
-		respond(p, 404, STR("Not Found\n"));
+	h1_server_respond(p->server,
+			  &(struct http_response){
+				  .status = p->gateway->end_answer ? 200 : 404,
+				  .body = p->gateway->end_answer ? str_from(p->gateway->end_answer)
+								 : STR("Not Found\n"),
+				  .close = !p->gateway->keeps_asker,
+			  });
 }
 
 static void on_request(void *arg, const struct http_request *request)
@@ -182,6 +185,7 @@ static void on_accept(void *arg, struct stream *stream, const struct addr *addre
 	struct peer *p = mem_alloc(sizeof(*p));
 
 	p->gateway = g;
+	g->accept_count++;
 	list_append(&g->peers, &p->node);
 	p->server = h1_server_open(g->loop, stream,
 				   &(struct h1_server_options){ .head_timeout_ms = 5000,

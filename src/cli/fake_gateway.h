@@ -31,7 +31,9 @@ struct fake_gateway {
 	const char *brought_token; /* by the browser; NULL: the login API fails */
 	bool cuts_tunnels;         /* keeps one until it is cut, and can be asked why */
 	const char *end_answer;    /* what it says then; NULL: 404 */
+	bool keeps_asker;          /* the connection on which it was asked stays open */
 	unsigned end_count;        /* how often it was asked */
+	unsigned accept_count;
 	unsigned connect_count;
 	unsigned login_count;
 	struct stream *tunnel; /* the one that can be cut */

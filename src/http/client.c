@@ -16,6 +16,7 @@ struct http_client {
 			const struct err *e);
 	void *arg;
 	char *method;
+	bool keeps_stream;
 	struct h1_response_head head;
 	bool has_head;
 	unsigned interim_count;
@@ -41,12 +42,30 @@ static void on_fail(struct h1_call *call, const struct err *e)
 	release(c);
 }
 
+static void ignore_event(void *arg, unsigned events)
+{
+}
+
+/* What the server says about its connection can only be that it ends. */
+static struct stream *take_stream(struct http_client *c)
+{
+	struct str connection;
+
+	if (!c->keeps_stream || c->decoder.kind == H1_BODY_UNTIL_END || !c->decoder.is_complete ||
+	    c->call.in.received.len > 0 ||
+	    http_headers_get(&c->head.headers, STR("connection"), &connection))
+		return NULL;
+	stream_set_owner(c->call.stream, ignore_event, NULL);
+	return TAKE(c->call.stream);
+}
+
 static enum h1_call_step succeed(struct http_client *c)
 {
 	struct http_client_response response = {
 		.status = c->head.status,
 		.headers = c->head.headers,
 		.body = buf_view(&c->body),
+		.stream = take_stream(c),
 	};
 
 	c->call.is_over = true;
@@ -122,7 +141,7 @@ struct http_client *http_client_start(struct loop *loop, struct stream *stream,
 		.headers = request->headers,
 		.header_count = request->header_count,
 		.body = request->body,
-		.close = true,
+		.close = !request->keeps_stream,
 	};
 	struct http_client *c = mem_alloc(sizeof(*c));
 
@@ -131,6 +150,7 @@ struct http_client *http_client_start(struct loop *loop, struct stream *stream,
 		.on_done = on_done,
 		.arg = arg,
 		.method = str_copy(request->method),
+		.keeps_stream = request->keeps_stream,
 		.body = BUF_INIT(request->body_max),
 	};
 	h1_call_start(&c->call, loop, stream, &head, request->timeout_ms);

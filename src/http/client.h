@@ -24,15 +24,18 @@ struct http_client_request {
 	struct str body; /* with Content-Length unless empty */
 	uint64_t timeout_ms;
 	size_t body_max; /* of the response */
+	bool keeps_stream;
 };
 
 struct http_client_response {
 	int status;
 	struct http_headers headers;
 	struct str body;
+	struct stream *
+		stream; /* with keeps_stream: belongs to the callee; NULL: it cannot be used again */
 };
 
-/* Sends "connection: close". on_done runs once, later; the response is valid during the call. */
+/* Sends "connection: close", but for keeps_stream. on_done runs once, later; the response is valid during the call. */
 struct http_client *http_client_start(struct loop *loop, struct stream *stream,
 				      const struct http_client_request *request,
 				      void (*on_done)(void *arg,

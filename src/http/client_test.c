@@ -23,6 +23,7 @@ struct fixture {
 	struct buf body;
 	struct buf location;
 	bool cancels_in_callback;
+	bool was_kept; /* the stream */
 };
 
 static void on_done(void *arg, const struct http_client_response *response, const struct err *e)
@@ -39,6 +40,10 @@ static void on_done(void *arg, const struct http_client_response *response, cons
 		assert_int_equal(buf_append_str(&f->body, response->body), 0);
 		if (http_headers_get(&response->headers, STR("location"), &location))
 			assert_int_equal(buf_append_str(&f->location, location), 0);
+	}
+	if (response && response->stream) {
+		f->was_kept = true;
+		stream_close(response->stream, STREAM_CLOSE_NORMAL);
 	}
 	if (f->cancels_in_callback)
 		http_client_cancel(f->client);
@@ -339,6 +344,41 @@ static void test_cancel_in_the_callback(void **state)
 	end(&f);
 }
 
+static const struct {
+	const char *response;
+	bool is_kept;
+} kept_cases[] = {
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", true },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", true },
+	{ "HTTP/1.1 204 No Content\r\n\r\n", true },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", false },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi, and more", false },
+	{ "HTTP/1.1 200 OK\r\n\r\nhi", false },
+};
+
+static void test_a_stream_is_kept(void **state)
+{
+	const struct http_client_request request = { .method = STR("GET"),
+						     .target = STR("/x"),
+						     .host = STR("a"),
+						     .timeout_ms = TIMEOUT_MS,
+						     .body_max = BODY_MAX,
+						     .keeps_stream = true };
+
+	for (size_t i = 0; i < ARRAY_LEN(kept_cases); i++) {
+		struct fixture f;
+
+		begin(&f, &(struct stream_mem_options){ 0 }, &request);
+		expect_sent(&f, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+		send_text(&f, str_from(kept_cases[i].response));
+		stream_close(TAKE(f.server), STREAM_CLOSE_NORMAL); /* an end of a body, too */
+		settle(&f);
+		assert_int_equal(f.done_count, 1);
+		assert_int_equal(f.was_kept, kept_cases[i].is_kept);
+		end(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_unclean_request_fails_later),
 		cmocka_unit_test(test_cancel_after_every_turn),
 		cmocka_unit_test(test_cancel_in_the_callback),
+		cmocka_unit_test(test_a_stream_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* As many descriptors as the system lets this user have. */
@@ -29,3 +30,9 @@ bool platform_spawn_has_ended(pid_t pid, int *ret_status);
 
 /* 0 for success; else -1 with a sentence. */
 int platform_spawn_check(const char *program, int status, struct err *e);
+
+/*
+ * Asks on the terminal of the process, whatever its standard input and output are, without echo; appends the line typed. Ctrl-C,
+ * Ctrl-D and no terminal at all are errors.
+ */
+int platform_ask_secret(const char *question, struct buf *ret_line, struct err *e);

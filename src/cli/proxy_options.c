@@ -7,7 +7,6 @@
 #include "base/url.h"
 #include "cli/destination.h"
 #include "cli/options.h"
-#include "cli/tls_options.h"
 #include "tls/tls_config.h"
 
 static const char *first_of(const char *const values[2])
@@ -79,7 +78,8 @@ static bool speaks_tls(const struct proxy_url *url)
 	return url->host && url->kind == PROXY_HTTPS;
 }
 
-int proxy_options_load(const struct options *options, struct proxy_options *ret, struct err *e)
+int proxy_options_load(const struct options *options, struct tls_config *tls,
+		       struct proxy_options *ret, struct err *e)
 {
 	const struct proxy_environment environment = {
 		.https = { getenv("https_proxy"), getenv("HTTPS_PROXY") },
@@ -92,11 +92,8 @@ int proxy_options_load(const struct options *options, struct proxy_options *ret,
 	if (proxy_options_read(options->proxy, &environment, &out, e) < 0)
 		return -1;
 	hide_credentials(options->proxy);
-	if ((speaks_tls(&out.for_https) || speaks_tls(&out.for_http)) &&
-	    tls_options_load(options, &out.tls, e) < 0) {
-		proxy_options_done(&out);
-		return -1;
-	}
+	if (speaks_tls(&out.for_https) || speaks_tls(&out.for_http))
+		out.tls = tls_config_ref(tls);
 	*ret = out;
 	return 0;
 }

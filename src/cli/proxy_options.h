@@ -35,8 +35,12 @@ struct proxy_options {
 	struct tls_config *tls; /* NULL: no proxy of these speaks TLS */
 };
 
-/* From the flags and the process's environment. Of a password among the arguments other users see only letters "x". */
-int proxy_options_load(const struct options *options, struct proxy_options *ret, struct err *e);
+/*
+ * From the flags and the process's environment. Of a password among the arguments other users see only letters "x". tls is what
+ * proxies that speak it are met with; it is referenced.
+ */
+int proxy_options_load(const struct options *options, struct tls_config *tls,
+		       struct proxy_options *ret, struct err *e);
 void proxy_options_done(struct proxy_options *proxies);
 
 /* The part without TLS and without getenv(). flag may be NULL. */

@@ -113,7 +113,7 @@ static void test_argument_is_hidden(void **state)
 	struct proxy_options proxies;
 	struct err e;
 
-	assert_int_equal(proxy_options_load(&options, &proxies, &e), 0);
+	assert_int_equal(proxy_options_load(&options, NULL, &proxies, &e), 0);
 	assert_string_equal(argument, "http://xxxxxxxxxx@127.0.0.1:9");
 	assert_string_equal(proxies.for_https.password, "sesame");
 	proxy_options_done(&proxies);

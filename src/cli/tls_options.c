@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/file.h"
+#include "cli/client_token.h"
 #include "cli/options.h"
 
 /* `base64 FILE` breaks its output into lines; users paste that. */
@@ -41,78 +42,85 @@ static int load_roots(const struct options *options, struct buf *out, struct err
 	return 0;
 }
 
-static int load_client_pair(const struct options *options, struct buf *certificate, struct buf *key,
-			    struct err *e)
-{
-	if (!options->client_cert != !options->client_key)
-		return err_set(e, ERR_CONFIG,
-			       "--client-cert and --client-key are used together: --%s is missing",
-			       options->client_cert ? "client-key" : "client-cert");
-	if (!options->client_cert)
-		return 0;
-	if (file_read(options->client_cert, certificate, e) < 0)
-		return err_wrap(e, "--client-cert");
-	if (file_read(options->client_key, key, e) < 0)
-		return err_wrap(e, "--client-key");
-	return 0;
-}
-
 struct material {
 	struct buf roots;
 	struct buf certificate;
 	struct buf key;
+	struct client_token token;
+	struct tls_key_pair pair;
+	const struct tls_token *used_token;
 };
 
-/* wanted says what the flags do not. */
-static int make_config(const struct options *options, const struct tls_client_options *wanted,
-		       struct material *m, struct tls_config **ret, struct err *e)
+static int read_half(const char *name, const char *flag, struct buf *out, struct err *e)
 {
-	struct tls_key_pair pair;
-	struct tls_client_options tls = *wanted;
-
-	if (load_roots(options, &m->roots, e) < 0 ||
-	    load_client_pair(options, &m->certificate, &m->key, e) < 0)
-		return -1;
-	tls.verify = !options->disable_tls_verification;
-	tls.extra_roots_pem = buf_view(&m->roots);
-	if (options->client_cert) {
-		pair = (struct tls_key_pair){ .certificate_pem = buf_view(&m->certificate),
-					      .key_pem = buf_view(&m->key),
-					      .origin = options->client_cert };
-		tls.client_pair = &pair;
-	}
-	return tls_config_new_client(&tls, ret, e);
+	if (!flag || token_uri_is(flag))
+		return 0;
+	if (file_read(flag, out, e) < 0)
+		return err_wrap(e, "--%s", name);
+	return 0;
 }
 
-static int load(const struct options *options, const struct tls_client_options *wanted,
-		struct tls_config **ret, struct err *e)
+static int load_client_pair(const struct options *options, struct material *m, struct err *e)
 {
-	struct material m = { .roots = BUF_INIT(TLS_OPTIONS_FILE_MAX),
-			      .certificate = BUF_INIT(TLS_OPTIONS_FILE_MAX),
-			      .key = BUF_INIT(TLS_OPTIONS_FILE_MAX) };
-	int result = make_config(options, wanted, &m, ret, e);
+	bool has_token = token_uri_is(options->client_cert) || token_uri_is(options->client_key);
 
-	buf_done(&m.roots);
-	buf_done(&m.certificate);
-	buf_done_secret(&m.key);
-	return result;
+	if (!options->client_cert || (!options->client_key && !token_uri_is(options->client_cert)))
+		return err_set(e, ERR_CONFIG,
+			       "--client-cert and --client-key are used together: --%s is missing",
+			       options->client_cert ? "client-key" : "client-cert");
+	if (read_half("client-cert", options->client_cert, &m->certificate, e) < 0 ||
+	    read_half("client-key", options->client_key, &m->key, e) < 0 ||
+	    (has_token && client_token_load(options, &m->token, e) < 0))
+		return -1;
+	m->used_token = has_token ? &m->token.token : NULL;
+	m->pair = (struct tls_key_pair){ .certificate_pem = buf_view(&m->certificate),
+					 .key_pem = buf_view(&m->key),
+					 .origin = has_token ? "client certificate"
+							     : options->client_cert };
+	return 0;
+}
+
+static int make_config(const struct options *options, struct material *m, struct tls_config **ret,
+		       struct err *e)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	bool has_pair = options->client_cert || options->client_key;
+
+	if (load_roots(options, &m->roots, e) < 0 ||
+	    (has_pair && load_client_pair(options, m, e) < 0))
+		return -1;
+	return tls_config_new_client(
+		&(struct tls_client_options){ .alpn = alpn,
+					      .verify = !options->disable_tls_verification,
+					      .extra_roots_pem = buf_view(&m->roots),
+					      .client_pair = has_pair ? &m->pair : NULL,
+					      .client_token = m->used_token },
+		ret, e);
 }
 
 int tls_options_load(const struct options *options, struct tls_config **ret, struct err *e)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
-	const struct tls_client_options wanted = { .alpn = alpn };
+	struct material m = { .roots = BUF_INIT(TLS_OPTIONS_FILE_MAX),
+			      .certificate = BUF_INIT(TLS_OPTIONS_FILE_MAX),
+			      .key = BUF_INIT(TLS_OPTIONS_FILE_MAX) };
+	int result = make_config(options, &m, ret, e);
 
-	return load(options, &wanted, ret, e);
+	buf_done(&m.roots);
+	buf_done(&m.certificate);
+	buf_done_secret(&m.key);
+	client_token_done(&m.token);
+	return result;
 }
 
-int tls_options_load_h2(const struct options *options, const struct tls_config *same_roots,
+int tls_options_load_h2(const struct options *options, const struct tls_config *same,
 			struct tls_config **ret, struct err *e)
 {
 	static const char *const alpn[] = { "h2", "http/1.1", NULL };
-	const struct tls_client_options wanted = { .alpn = alpn, .same_roots = same_roots };
 
-	return load(options, &wanted, ret, e);
+	return tls_config_new_client(
+		&(struct tls_client_options){
+			.alpn = alpn, .verify = !options->disable_tls_verification, .same = same },
+		ret, e);
 }
 
 void tls_options_advise(struct err *e)

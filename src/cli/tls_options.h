@@ -17,6 +17,6 @@ int tls_options_load(const struct options *options, struct tls_config **ret, str
 /* If e is about an issuer that is not known, adds what that may mean and which flag helps. */
 void tls_options_advise(struct err *e);
 
-/* Like tls_options_load(), but offering HTTP/2 before HTTP/1.1: for transport.h. */
-int tls_options_load_h2(const struct options *options, const struct tls_config *same_roots,
+/* What tls_options_load() gave, but offering HTTP/2 before HTTP/1.1: for transport.h. */
+int tls_options_load_h2(const struct options *options, const struct tls_config *same,
 			struct tls_config **ret, struct err *e);

@@ -10,6 +10,7 @@
 #include "tls/tls_context.h"
 #include "tls/tls_error.h"
 #include "tls/tls_pem.h"
+#include "tls/tls_token.h"
 #include "tls/tls_wire.h"
 
 /*
@@ -146,37 +147,57 @@ static void trust_system_roots(SSL_CTX *context)
 	ERR_clear_error(); /* no roots at all is no error: nothing will be trusted */
 }
 
+static int load_pair(SSL_CTX *context, const struct tls_client_options *options, struct err *e)
+{
+	const struct tls_key_pair *wanted = options->client_pair;
+	_cleanup_(tls_pem_pair_done) struct tls_pem_pair pair = { 0 };
+	int result = options->client_token
+			     ? tls_token_pair_read(options->client_token, wanted, &pair, e)
+			     : tls_pem_pair_read(wanted, &pair, e);
+
+	if (result < 0)
+		return -1;
+	return tls_config_use_pair(context, &pair,
+				   wanted->origin ? wanted->origin : "client certificate", e);
+}
+
+static int share(SSL_CTX *context, const struct tls_config *same, struct err *e)
+{
+	SSL_CTX *from = same->contexts[0];
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_set1_cert_store(context, SSL_CTX_get_cert_store(from));
+	if (!SSL_CTX_get0_certificate(from))
+		return 0;
+	SSL_CTX_get0_chain_certs(from, &chain);
+	if (SSL_CTX_use_cert_and_key(context, SSL_CTX_get0_certificate(from),
+				     SSL_CTX_get0_privatekey(from), chain, 1) == 1)
+		return 0;
+	return tls_err_openssl(e, ERR_CONFIG, "the client certificate cannot be used");
+}
+
 static int set_up_client(struct tls_config *config, SSL_CTX *context,
 			 const struct tls_client_options *options, struct err *e)
 {
-	_cleanup_(tls_pem_pair_done) struct tls_pem_pair pair = { 0 };
-	const char *origin = options->client_pair ? options->client_pair->origin : NULL;
-
 	SSL_CTX_set_app_data(context, config);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, on_new_session);
 	if (config->alpn_wire.len > 0 && SSL_CTX_set_alpn_protos(context, config->alpn_wire.data,
 								 (unsigned)config->alpn_wire.len))
 		return tls_err_openssl(e, ERR_CONFIG, "the ALPN names cannot be used");
-	if (options->verify) {
-		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-		if (!options->only_extra_roots && !options->same_roots)
-			trust_system_roots(context);
-	}
 	/* an intermediate that the operator names is trusted without its own issuer */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-	if (options->same_roots)
-		SSL_CTX_set1_cert_store(context,
-					SSL_CTX_get_cert_store(options->same_roots->contexts[0]));
-	else if (!str_is_empty(options->extra_roots_pem) &&
-		 tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
-				   SSL_CTX_get_cert_store(context), e))
+	if (options->verify)
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	if (options->same)
+		return share(context, options->same, e);
+	if (options->verify && !options->only_extra_roots)
+		trust_system_roots(context);
+	if (!str_is_empty(options->extra_roots_pem) &&
+	    tls_pem_add_roots(options->extra_roots_pem, "trusted certificates",
+			      SSL_CTX_get_cert_store(context), e))
 		return -1;
-	if (!options->client_pair)
-		return 0;
-	if (tls_pem_pair_read(options->client_pair, &pair, e))
-		return -1;
-	return tls_config_use_pair(context, &pair, origin ? origin : "client certificate", e);
+	return options->client_pair ? load_pair(context, options, e) : 0;
 }
 
 int tls_config_new_client(const struct tls_client_options *options, struct tls_config **ret,

@@ -18,6 +18,19 @@
 
 struct tls_config;
 
+/*
+ * A certificate, a key or both on a PKCS#11 token, by their URIs (RFC 7512) without the part behind "?". What loads it is looked
+ * for only where a token is named.
+ */
+struct tls_token {
+	const char *certificate_uri; /* NULL: the pair has it as PEM text */
+	const char *key_uri;         /* likewise */
+	const char *module_path;     /* NULL: whatever the system has set up */
+	/* Called at most once, from within tls_config_new_client(), and only if the token wants a PIN. */
+	int (*read_pin)(void *arg, const char *question, struct buf *ret_pin, struct err *e);
+	void *arg;
+};
+
 struct tls_key_pair {
 	struct str certificate_pem; /* leaf first, then its chain */
 	struct str key_pem;
@@ -52,9 +65,10 @@ struct tls_client_options {
 	bool verify;                /* certificate chain and name */
 	struct str extra_roots_pem; /* added to the system's roots, which are read on demand */
 	bool only_extra_roots;      /* in their place */
-	/* NULL, or the config of a client with the same roots, which need not be read again. */
-	const struct tls_config *same_roots;
+	/* NULL, or the config of a client with the same roots and client pair, which are not read again. */
+	const struct tls_config *same;
 	const struct tls_key_pair *client_pair; /* or NULL */
+	const struct tls_token *client_token;   /* NULL, or what has the rest of client_pair */
 	const char *const *alpn;
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/mem.h"
+#include "tls/tls_config_parts.h"
 
 #define KEY_MAX (2 * TLS_KEPT_DIGEST_SIZE + 1)
 
@@ -47,7 +48,13 @@ void tls_kept_sessions_bind(struct tls_kept_sessions *kept,
 		pair->certificate_pem,
 	};
 
-	kept->is_possible = options->verify &&
+	if (options->same) {
+		memcpy(kept->settings, options->same->kept.settings, sizeof(kept->settings));
+		kept->is_possible = options->same->kept.is_possible;
+		return;
+	}
+	/* whoever has a token is to show with every process that it is there */
+	kept->is_possible = options->verify && !options->client_token &&
 			    digest_parts(parts, ARRAY_LEN(parts), kept->settings);
 }
 

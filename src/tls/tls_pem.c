@@ -39,7 +39,7 @@ static X509 *read_certificate(BIO *bio)
 	return PEM_read_bio_X509_AUX(bio, NULL, refuse_passphrase, &is_encrypted);
 }
 
-static int read_key(struct str pem, const char *origin, EVP_PKEY **ret, struct err *e)
+int tls_pem_key_read(struct str pem, const char *origin, EVP_PKEY **ret, struct err *e)
 {
 	BIO *bio = open_text(pem);
 	bool is_encrypted = false;
@@ -97,24 +97,38 @@ static int read_chain(BIO *bio, const char *origin, struct tls_pem_pair *pair, s
 	return 0;
 }
 
-int tls_pem_pair_read(const struct tls_key_pair *pair, struct tls_pem_pair *ret, struct err *e)
+int tls_pem_chain_read(struct str pem, const char *origin, struct tls_pem_pair *pair, struct err *e)
 {
-	_cleanup_(tls_pem_pair_done) struct tls_pem_pair read = { 0 };
-	const char *origin = pair->origin ? pair->origin : "certificate";
-	BIO *bio = open_text(pair->certificate_pem);
+	BIO *bio = open_text(pem);
 	int result;
 
 	if (!bio)
 		return err_set(e, ERR_CONFIG, "%s: the certificate is too large", origin);
-	result = read_chain(bio, origin, &read, e);
+	result = read_chain(bio, origin, pair, e);
 	BIO_free(bio);
-	if (result || read_key(pair->key_pem, origin, &read.key, e))
+	return result;
+}
+
+int tls_pem_pair_check(const struct tls_pem_pair *pair, const char *origin, struct err *e)
+{
+	bool belongs = X509_check_private_key(pair->leaf, pair->key) == 1;
+
+	ERR_clear_error();
+	if (belongs)
+		return 0;
+	return err_set(e, ERR_CONFIG, "%s: the private key does not belong to the certificate",
+		       origin);
+}
+
+int tls_pem_pair_read(const struct tls_key_pair *pair, struct tls_pem_pair *ret, struct err *e)
+{
+	_cleanup_(tls_pem_pair_done) struct tls_pem_pair read = { 0 };
+	const char *origin = pair->origin ? pair->origin : "certificate";
+
+	if (tls_pem_chain_read(pair->certificate_pem, origin, &read, e) ||
+	    tls_pem_key_read(pair->key_pem, origin, &read.key, e) ||
+	    tls_pem_pair_check(&read, origin, e))
 		return -1;
-	if (X509_check_private_key(read.leaf, read.key) != 1) {
-		ERR_clear_error();
-		return err_set(e, ERR_CONFIG,
-			       "%s: the private key does not belong to the certificate", origin);
-	}
 	*ret = read;
 	read = (struct tls_pem_pair){ 0 };
 	return 0;

@@ -26,6 +26,12 @@ struct tls_pem_pair {
 int tls_pem_pair_read(const struct tls_key_pair *pair, struct tls_pem_pair *ret, struct err *e);
 void tls_pem_pair_done(struct tls_pem_pair *pair);
 
+/* Its parts: leaf and chain, the key, and whether that belongs to the leaf. A pair half read is done with as well. */
+int tls_pem_chain_read(struct str pem, const char *origin, struct tls_pem_pair *pair,
+		       struct err *e);
+int tls_pem_key_read(struct str pem, const char *origin, EVP_PKEY **ret, struct err *e);
+int tls_pem_pair_check(const struct tls_pem_pair *pair, const char *origin, struct err *e);
+
 /* Every certificate of the text, at least one: free it with sk_X509_pop_free(). */
 int tls_pem_certificates_read(struct str pem, const char *origin, int max, STACK_OF(X509) * *ret,
 			      struct err *e);

@@ -41,7 +41,9 @@ static const struct setting route_settings[] = {
 	       "limits of the upstream, before the global ones"),
 	KNOWN("cors_allow_preflight", BOOL, NO_EFFECT, NULL, "let CORS preflight requests pass"),
 	READ("depends_on", LIST, struct route_options, depends_on, NULL,
-	     "hosts to log in to first, at most 5; checked, but has no effect yet", PARTLY),
+	     "hosts on which a browser is to be logged in as well, at most 5; checked, but without effect on TCP routes: "
+	     "what a tunnel is opened with is good for all routes, and no cookie is needed",
+	     NOT_FOR_TCP),
 	READ("description", TEXT, struct route_options, description, NULL, "for people"),
 	KNOWN("enable_google_cloud_serverless_authentication", BOOL, NO_EFFECT, NULL,
 	      "credentials for HTTP upstreams"),

@@ -93,7 +93,10 @@ static void claim_names(struct routes *r, const struct value_path *path, struct 
 		claim_name(r, path, route, route->names[i].text, at);
 }
 
-/* configuration.md 7.1. Hosts or URLs; of a URL the host counts. */
+/*
+ * configuration.md 7.1. Hosts or URLs; of a URL the host counts. A browser would be led to them to get its cookie there as well
+ * (protocol.md 3.3, 3.4). A program asks the login API, whose addresses name no other hosts (3.1), and its token is good on all.
+ */
 static void check_depends_on(struct loader *l, const struct value_path *up,
 			     const struct list_value *list)
 {
@@ -114,7 +117,8 @@ static void check_depends_on(struct loader *l, const struct value_path *up,
 					   "\"%.*s\" is neither a host nor a URL", STR_FMT(text));
 	}
 	if (list->count)
-		loader_key_warning(l, &path, list->at, "is not supported yet and has no effect");
+		loader_key_warning(l, &path, list->at,
+				   "has no effect on tunnels: one login is good for all routes");
 }
 
 static void read_settings(struct routes *r, const struct value_path *path,

@@ -277,11 +277,11 @@ static void test_bad_settings(void **state)
 		  "W c.yaml:4:5: routes[0].outlier_detection is not supported yet and has no "
 		  "effect\n" },
 		{ S("    depends_on: [a.test, 'https://b.test/c']\n"),
-		  "W c.yaml:4:17: routes[0].depends_on is not supported yet and has no effect\n" },
+		  "W c.yaml:4:17: routes[0].depends_on has no effect on tunnels: one login is good for all routes\n" },
 		{ S("    depends_on: [a/b, c, d, e, f, g]\n"),
 		  "E c.yaml:4:17: routes[0].depends_on: has more than 5 hosts\n"
 		  "E c.yaml:4:18: routes[0].depends_on[0]: \"a/b\" is neither a host nor a URL\n"
-		  "W c.yaml:4:17: routes[0].depends_on is not supported yet and has no effect\n" },
+		  "W c.yaml:4:17: routes[0].depends_on has no effect on tunnels: one login is good for all routes\n" },
 		{ S("    set_authorization_header: x\n"),
 		  "E c.yaml:4:5: routes[0].set_authorization_header is no longer supported\n" },
 		{ "policy: [{from: 'tcp+https://a', to: 'tcp://b', set_authorization_header: x}]\n",

@@ -58,3 +58,19 @@ class Log:
             lambda: f"a log line {message!r} {fields} in:\n{self.path.read_text()[-3000:]}",
             timeout,
         )[0]
+
+
+class Tail:
+    """The lines of a log that were not looked at yet, for tests that write very many. Other things than JSON are for people."""
+
+    def __init__(self, path):
+        self.path = path
+        self.position = 0
+
+    def lines(self):
+        with open(self.path, "rb") as f:
+            f.seek(self.position)
+            text = f.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.position += len(text)
+        return parse("".join(line + "\n" for line in text.decode().splitlines() if line.startswith("{")))

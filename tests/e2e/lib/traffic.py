@@ -47,6 +47,16 @@ class Flow:
             head = await self.reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 "), head
 
+    async def open_local(self, port, gate):
+        """Through a client of ours that listens there; that it is open shows when something comes back."""
+        async with gate:
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+
+    @property
+    def is_cut(self):
+        """Also if nobody has tried to use it since."""
+        return bool(self.failure or self.reader.at_eof() or self.reader.exception())
+
     async def run(self):
         try:
             while not self.is_stopping:
@@ -96,12 +106,19 @@ class Traffic:
 
     def open(self, gateway, token, count=1, name="redis", from_port=6379):
         """Opens so many tunnels and begins to use them; returns their flows."""
-        flows = [Flow(len(self.flows) + i, self.pause, self.block_max) for i in range(count)]
         context = tls_context(gateway.ca)
+        return self._open(count, lambda flow, gate: flow.open(gateway.port, name, context, token, from_port, gate))
+
+    def open_local(self, port, count):
+        """The same through a client of ours that listens on that port."""
+        return self._open(count, lambda flow, gate: flow.open_local(port, gate))
+
+    def _open(self, count, open_flow):
+        flows = [Flow(len(self.flows) + i, self.pause, self.block_max) for i in range(count)]
 
         async def begin():
             gate = asyncio.Semaphore(OPENING)
-            await asyncio.gather(*(flow.open(gateway.port, name, context, token, from_port, gate) for flow in flows))
+            await asyncio.gather(*(open_flow(flow, gate) for flow in flows))
             self.tasks += [asyncio.create_task(flow.run()) for flow in flows]
 
         self._call(begin())
@@ -138,10 +155,14 @@ class Traffic:
     def failures(self):
         return [flow.failure for flow in self.flows if flow.failure]
 
-    def check(self, flows=None, timeout=30):
-        """Every tunnel (or those) is open, and something has gone to and fro since now."""
+    @staticmethod
+    def rounds(flows):
+        return [flow.rounds for flow in flows]
+
+    def check(self, flows=None, timeout=30, since=None):
+        """Every tunnel (or those) is open, and something has gone to and fro since now (or since it had made those rounds)."""
         flows = flows or self.flows
-        before = [flow.rounds for flow in flows]
+        before = since or self.rounds(flows)
 
         def all_have_moved():
             assert not any(flow.failure for flow in flows), self.failures[:5]

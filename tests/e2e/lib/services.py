@@ -126,12 +126,67 @@ class Postgres:
         self.home.cleanup()
 
 
+class MariaDb:
+    """A server of its own, for which the user demo needs no password. As root it runs as the user mysql."""
+
+    def __init__(self, directory):
+        # Likewise.
+        self.home = tempfile.TemporaryDirectory(prefix="pomerium-mariadb.")
+        self.port = free_port()
+        data = pathlib.Path(self.home.name) / "data"
+        data.mkdir()
+        account = []
+        if os.getuid() == 0:
+            user = pwd.getpwnam("mysql")
+            for path in (self.home.name, data):
+                os.chown(path, user.pw_uid, user.pw_gid)
+            account = ["--user=mysql"]
+        made = subprocess.run(
+            ["mariadb-install-db", "--no-defaults", *account, f"--datadir={data}", "--skip-test-db",
+             "--auth-root-authentication-method=normal"], capture_output=True, text=True, timeout=120)
+        assert made.returncode == 0, made.stdout + made.stderr
+        start = pathlib.Path(self.home.name) / "start.sql"
+        start.write_text("create database demo; create user demo@'127.0.0.1'; grant all on demo.* to demo@'127.0.0.1';\n")
+        start.chmod(0o644)
+        self.process = Process("mariadb", pathlib.Path(directory) / "log", [
+            "/usr/sbin/mariadbd", "--no-defaults", *account, f"--datadir={data}", f"--port={self.port}",
+            "--bind-address=127.0.0.1", f"--socket={self.home.name}/socket", f"--init-file={start}",
+            "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0", "--max-allowed-packet=64M",
+        ])
+        _started(self.process, self.port, "mariadbd", 60)
+
+    def stop(self):
+        self.process.stop(timeout=60)
+        self.home.cleanup()
+
+
+class Vnc:
+    """A desktop of TigerVNC's without a password, and with nothing on it but what a test draws."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        number = next(n for n in range(self.port % 1000 + 100, 2000) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
+        self.display = f":{number}"
+        self.process = Process("vnc", directory, [
+            "Xtigervnc", self.display, "-rfbport", self.port, "-localhost", "-SecurityTypes", "None",
+            "-geometry", "640x480", "-depth", "24", "-nolisten", "tcp",
+        ])
+        _started(self.process, self.port, "Xtigervnc")
+
+    def draw(self, *arguments):
+        """What xsetroot is told."""
+        subprocess.run(["xsetroot", "-display", self.display, *arguments], check=True, timeout=30)
+
+    def stop(self):
+        self.process.stop()
+
+
 class Upstream:
     """A TCP server in threads; each connection is given to a function and its received bytes are counted."""
 
-    def __init__(self, serve=None, host="127.0.0.1", family=socket.AF_INET):
+    def __init__(self, serve=None, host="127.0.0.1", family=socket.AF_INET, port=0):
         self.serve = serve or self.echo
-        self.listener = socket.create_server((host, 0), family=family, backlog=1024)
+        self.listener = socket.create_server((host, port), family=family, backlog=1024)
         self.port = self.listener.getsockname()[1]
         self.received = bytearray()
         self.connections = []

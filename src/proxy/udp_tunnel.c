@@ -1,7 +1,8 @@
 /*
  * A read takes packets straight into the reader's memory, behind the room for the longest header, and moves them up to the one that
  * was needed. A reader with little memory gets a packet in pieces; only then it is kept here. A write keeps nothing but
- * the beginning of a packet whose end has not come.
+ * the beginning of a packet whose end has not come. A packet costs the same however small it is, so that they are counted: of
+ * three bytes each, tens of thousands are in one block, and everybody else would wait.
  */
 
 #include "proxy/udp_tunnel.h"
@@ -17,6 +18,7 @@
 
 #define ROOM_FOR_ONE     (CAPSULE_HEADER_MAX + UDP_PACKET_MAX)
 #define PACKETS_PER_READ 64
+#define PACKETS_PER_TURN 256 /* written; full-sized ones fill a block of the relay */
 
 struct udp_tunnel {
 	struct stream stream;
@@ -25,6 +27,9 @@ struct udp_tunnel {
 	struct capsule_reader reader; /* of what is to be sent */
 	struct buf left;              /* of a capsule that is read in pieces */
 	struct later later;
+	struct later next_turn;
+	unsigned sent;    /* in this turn */
+	bool awaits_turn; /* a write was held up */
 	bool is_shut;
 	bool is_closed;
 };
@@ -115,37 +120,62 @@ static void on_readable(struct udp_socket *socket)
 
 /* ---- to the upstream ---- */
 
-static int send_all(struct udp_tunnel *t, struct str data)
+static void on_next_turn(struct later *later)
+{
+	struct udp_tunnel *t = container_of(later, struct udp_tunnel, next_turn);
+	bool was_awaited = t->awaits_turn;
+
+	t->sent = 0;
+	t->awaits_turn = false;
+	if (was_awaited && t->stream.on_event)
+		t->stream.on_event(t->stream.arg, STREAM_WRITABLE);
+}
+
+static void send_one(struct udp_tunnel *t, struct str packet)
+{
+	(void)udp_send(&t->socket, packet, NULL); /* lost, if it has to be */
+	if (t->sent++ == 0)
+		later_start(&t->next_turn, t->loop, on_next_turn);
+}
+
+/* What is left in data is for another turn. An empty packet may be due behind the last byte: that is sent in any case. */
+static int send_some(struct udp_tunnel *t, struct str *data)
 {
 	struct str packet;
 	struct err e = { 0 };
 
-	for (;;) {
-		switch (capsule_read(&t->reader, &data, &packet, &e)) {
+	while (t->sent < PACKETS_PER_TURN || data->len == 0) {
+		switch (capsule_read(&t->reader, data, &packet, &e)) {
 		case CAPSULE_MORE:
 			return 0;
 		case CAPSULE_PACKET:
-			(void)udp_send(&t->socket, packet, NULL); /* lost, if it has to be */
+			send_one(t, packet);
 			break;
 		case CAPSULE_BROKEN:
 			return stream_fail(&t->stream, &e);
 		}
 	}
+	return 0;
 }
 
 static ssize_t udp_write(struct stream *s, const struct iovec *iov, int count)
 {
 	struct udp_tunnel *t = from_stream(s);
+	struct str left = { 0 };
 	ssize_t taken = 0;
 
 	if (s->err)
 		return STREAM_FAILED;
-	for (int i = 0; i < count; i++) {
-		if (send_all(t, str_of(iov[i].iov_base, iov[i].iov_len)) < 0)
+	for (int i = 0; i < count && left.len == 0; i++) {
+		left = str_of(iov[i].iov_base, iov[i].iov_len);
+		if (send_some(t, &left) < 0)
 			return STREAM_FAILED;
-		taken += (ssize_t)iov[i].iov_len;
+		taken += (ssize_t)(iov[i].iov_len - left.len);
 	}
-	return taken;
+	if (taken > 0 || left.len == 0)
+		return taken;
+	t->awaits_turn = true;
+	return STREAM_AGAIN;
 }
 
 /* ---- the end ---- */
@@ -180,6 +210,7 @@ static void udp_stream_close(struct stream *s, enum stream_close how)
 	t->is_closed = true;
 	s->on_event = NULL;
 	later_cancel(&t->later);
+	later_cancel(&t->next_turn);
 	udp_close(&t->socket);
 	capsule_reader_done(&t->reader);
 	buf_done(&t->left);

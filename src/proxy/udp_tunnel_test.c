@@ -116,6 +116,59 @@ static void test_a_reader_with_little_room(void **state)
 	end(&f);
 }
 
+/* However small they are, a turn is not for them alone; and none is lost on the way. */
+static void test_many_small_packets_are_for_several_turns(void **state)
+{
+	const size_t size = 4; /* of a packet of one byte */
+	const size_t count = 5000;
+	struct fixture f;
+	size_t sent = 0;
+	size_t turns = 0;
+
+	begin(&f);
+	for (size_t i = 0; i < count; i++)
+		memcpy(f.room + i * size, (const uint8_t[]){ 0, 2, 0, (uint8_t)i }, size);
+	while (sent < count * size && turns < TURNS_MAX) {
+		ssize_t got = stream_write(f.stream, f.room + sent, count * size - sent);
+		uint8_t packet[8];
+
+		assert_true(got > 0 && got % (ssize_t)size == 0 && got <= 512 * (ssize_t)size);
+		for (size_t i = 0; i < (size_t)got; i += size) {
+			assert_int_equal(udp_receive(&f.upstream, packet, sizeof(packet), NULL), 1);
+			assert_int_equal(packet[0], f.room[sent + i + 3]);
+		}
+		sent += (size_t)got;
+		if (sent == count * size)
+			break;
+		assert_int_equal(stream_write(f.stream, f.room, size), STREAM_AGAIN);
+		f.events = 0;
+		loop_turn(f.loop, false);
+		assert_int_equal(f.events, STREAM_WRITABLE);
+		turns++;
+	}
+	assert_int_equal(sent, count * size);
+	assert_true(turns > 5);
+	end(&f);
+}
+
+/* One that is complete with its last number is not kept back. */
+static void test_an_empty_packet_at_the_end_of_a_turn(void **state)
+{
+	const size_t size = 3;
+	struct fixture f;
+	uint8_t packet[8];
+	ssize_t got;
+
+	begin(&f);
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(f.room + i * size, (const uint8_t[]){ 0, 1, 0 }, size);
+	got = stream_write(f.stream, f.room, 1000 * size);
+	assert_true(got > 0);
+	for (ssize_t i = 0; i < got / (ssize_t)size; i++)
+		assert_int_equal(udp_receive(&f.upstream, packet, sizeof(packet), NULL), 0);
+	end(&f);
+}
+
 static void test_broken_capsules_fail(void **state)
 {
 	struct fixture f;
@@ -149,6 +202,8 @@ int main(void)
 		cmocka_unit_test(test_capsules_become_packets),
 		cmocka_unit_test(test_packets_become_capsules),
 		cmocka_unit_test(test_a_reader_with_little_room),
+		cmocka_unit_test(test_many_small_packets_are_for_several_turns),
+		cmocka_unit_test(test_an_empty_packet_at_the_end_of_a_turn),
 		cmocka_unit_test(test_broken_capsules_fail),
 		cmocka_unit_test(test_a_shutdown_ends_both_directions),
 	};

@@ -1,7 +1,8 @@
 /*
- * libuv waits; for sockets it waits for one descriptor only, the poller's, behind which all sockets are
- * registered edge-triggered. libuv's own socket handles would cost an epoll_ctl() per change of interest and a callback
- * layer per event.
+ * The poller waits. All sockets are registered with it, edge-triggered, and so is libuv's own descriptor, behind which are
+ * messages, signals, processes and helper threads. The other way round, the poller behind libuv, each turn with traffic would
+ * cost two waits, and libuv's own socket handles an epoll_ctl() per change of interest and a callback layer per event. Deadlines
+ * are ours (timer.c): libuv has no timers here.
  *
  * The order within loop_turn() is what the rest of the program relies on: readiness before timers, so that after a
  * pause of the process an idle limit does not win over bytes that are waiting; later-calls after both; memory last.
@@ -10,6 +11,7 @@
 #include "io/loop.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdatomic.h>
 
 #include <uv.h>
@@ -20,20 +22,6 @@
 
 /* ---- birth, turn, death ---- */
 
-static void on_poller_ready(uv_poll_t *handle, int status, int events)
-{
-	struct loop *loop = handle->data;
-
-	loop_wake_up(loop);
-	loop->now_ms = clock_now_ms();
-	poller_dispatch(&loop->poller);
-}
-
-/* Waking up was all that was needed: loop_turn() looks at the deadlines itself. */
-static void on_deadline(uv_timer_t *handle)
-{
-}
-
 struct loop *loop_new(void)
 {
 	struct loop *loop = mem_alloc(sizeof(*loop));
@@ -42,12 +30,9 @@ struct loop *loop_new(void)
 	list_init(&loop->laters);
 	/* Without descriptors at the start of a thread there is no program to run: like memory. */
 	failure |= uv_loop_init(&loop->uv);
-	failure |= poller_open(&loop->poller, NULL);
 	assert(failure == 0);
-	failure |= uv_timer_init(&loop->uv, &loop->timer_handle);
-	failure |= uv_poll_init(&loop->uv, &loop->poll_handle, loop->poller.fd);
-	loop->poll_handle.data = loop;
-	failure |= uv_poll_start(&loop->poll_handle, UV_READABLE, on_poller_ready);
+	failure |= uv_async_init(&loop->uv, &loop->keeper, NULL);
+	failure |= poller_open(&loop->poller, uv_backend_fd(&loop->uv), NULL);
 	assert(failure == 0);
 	return loop;
 }
@@ -74,8 +59,7 @@ void loop_free(struct loop *loop)
 	assert(loop->timers.count == 0);
 	assert(list_is_empty(&loop->laters));
 
-	uv_close((uv_handle_t *)&loop->poll_handle, NULL);
-	uv_close((uv_handle_t *)&loop->timer_handle, NULL);
+	uv_close((uv_handle_t *)&loop->keeper, NULL);
 	uv_walk(&loop->uv, check_closing, NULL);
 	/* Also waits for helper threads whose work was cancelled while it ran. */
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -91,23 +75,26 @@ void loop_free(struct loop *loop)
 	mem_free(loop);
 }
 
-static bool has_reason_not_to_wait(struct loop *loop)
+/* Handles that are new or closing, and what has been put off: libuv wants to be run, readable or not. */
+static bool is_uv_due(const struct loop *loop)
+{
+	return uv_backend_timeout(&loop->uv) == 0;
+}
+
+/* -1: for ever */
+static int longest_wait_ms(const struct loop *loop)
 {
 	uint64_t due_ms = 0;
 	uint64_t now_ms = 0;
 
-	if (!list_is_empty(&loop->laters) || loop->doomed_count > 0)
-		return true;
-	if (!timer_heap_next(&loop->timers, &due_ms)) {
-		uv_timer_stop(&loop->timer_handle);
-		return false;
-	}
+	if (!list_is_empty(&loop->laters) || loop->doomed_count > 0 || is_uv_due(loop))
+		return 0;
+	if (!timer_heap_next(&loop->timers, &due_ms))
+		return -1;
 	now_ms = clock_now_ms();
 	if (due_ms <= now_ms)
-		return true;
-	uv_update_time(&loop->uv);
-	uv_timer_start(&loop->timer_handle, on_deadline, due_ms - now_ms, 0);
-	return false;
+		return 0;
+	return due_ms - now_ms < INT_MAX ? (int)(due_ms - now_ms) : INT_MAX;
 }
 
 static void run_laters(struct loop *loop)
@@ -130,12 +117,6 @@ static void run_laters(struct loop *loop)
 	}
 }
 
-void loop_wake_up(struct loop *loop)
-{
-	if (loop->woken_us == 0)
-		loop->woken_us = clock_now_us();
-}
-
 /* Only this thread writes: no other can come in between. */
 static void note_turn(struct loop *loop)
 {
@@ -155,16 +136,23 @@ void loop_forget_longest_turn(struct loop *loop)
 	atomic_store_explicit(&loop->longest_us, 0, memory_order_relaxed);
 }
 
+static void on_awake(void *arg)
+{
+	struct loop *loop = arg;
+
+	loop->woken_us = clock_now_us();
+	loop->now_ms = clock_now_ms();
+}
+
 void loop_turn(struct loop *loop, bool may_wait)
 {
-	bool waits = may_wait && !has_reason_not_to_wait(loop);
+	bool uv_has_work = is_uv_due(loop);
 
 	loop->now_ms = 0;
-	loop->woken_us = 0;
-	if (!waits)
-		loop_wake_up(loop);
-	uv_run(&loop->uv, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-	loop_wake_up(loop);
+	if (poller_dispatch(&loop->poller, may_wait ? longest_wait_ms(loop) : 0, on_awake, loop))
+		uv_has_work = true;
+	if (uv_has_work)
+		uv_run(&loop->uv, UV_RUN_NOWAIT);
 	loop->now_ms = clock_now_ms();
 	timer_heap_run(&loop->timers, loop->now_ms);
 	run_laters(loop);
@@ -266,7 +254,7 @@ void *loop_block_get(struct loop *loop)
 
 	if (loop->block_count > 0)
 		return loop->blocks[--loop->block_count];
-	block = malloc(LOOP_BLOCK_SIZE);
+	block = malloc(LOOP_BLOCK_ROOM);
 	if (!block)
 		abort();
 	return block;

@@ -50,9 +50,6 @@ void loop_forget_longest_turn(struct loop *loop);
 /* For the other files of io/ only. */
 struct uv_loop_s *loop_uv(struct loop *loop);
 
-/* Likewise: something that was waited for has come; this turn's work begins. */
-void loop_wake_up(struct loop *loop);
-
 /* ---- later: a call at the end of this turn ---- */
 
 struct later {
@@ -111,7 +108,9 @@ void watch_close(struct watch *watch);
 
 /* ---- blocks: the pool of large buffers ---- */
 
-#define LOOP_BLOCK_SIZE (256u * 1024)
+#define LOOP_BLOCK_SIZE (256u * 1024) /* what is read at once */
+/* What a block has room for: whatever filled one still fits when it has been encrypted, headers and tags included. */
+#define LOOP_BLOCK_ROOM (LOOP_BLOCK_SIZE + 8u * 1024)
 
 /* Borrowed for the time bytes are in it; nested borrowing gives different blocks. Not zeroed. */
 void *loop_block_get(struct loop *loop) MUST_CHECK;

@@ -25,8 +25,7 @@ struct timer_heap {
 
 struct loop {
 	uv_loop_t uv;
-	uv_poll_t poll_handle;   /* the poller's descriptor */
-	uv_timer_t timer_handle; /* wakes for the earliest deadline; its callback does nothing */
+	uv_async_t keeper; /* does nothing: without any handle libuv would not be asked to wait */
 	struct poller poller;
 	size_t watch_count;
 	struct timer_heap timers;
@@ -37,7 +36,7 @@ struct loop {
 	void *blocks[LOOP_BLOCKS_KEPT];
 	size_t block_count;
 	uint64_t now_ms;   /* 0: not read in this turn yet, or between turns */
-	uint64_t woken_us; /* when this turn's work began; 0: it waits */
+	uint64_t woken_us; /* when the work of this turn began */
 	atomic_uint_fast64_t longest_us;
 	bool is_stopped;
 };

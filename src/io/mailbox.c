@@ -51,7 +51,6 @@ static void on_wake(uv_async_t *handle)
 
 	if (m->is_closed)
 		return;
-	loop_wake_up(m->loop);
 	take_posted(m);
 	while (!m->is_closed && (message = next_taken(m)))
 		message->deliver(message);

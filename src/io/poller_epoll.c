@@ -18,10 +18,12 @@
 
 #define EVENTS_MAX 256
 
-int poller_open(struct poller *p, struct err *e)
+int poller_open(struct poller *p, int other_fd, struct err *e)
 {
+	struct epoll_event event = { .events = EPOLLIN };
+
 	p->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (p->fd < 0)
+	if (p->fd < 0 || epoll_ctl(p->fd, EPOLL_CTL_ADD, other_fd, &event) < 0)
 		return err_errno(e, errno, "creating an epoll instance");
 	return 0;
 }
@@ -79,15 +81,20 @@ static void deliver(struct watch *watch, uint32_t bits)
 		watch->on_ready(watch, fired);
 }
 
-void poller_dispatch(struct poller *p)
+bool poller_dispatch(struct poller *p, int wait_ms, void (*on_awake)(void *arg), void *arg)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int count = epoll_wait(p->fd, events, EVENTS_MAX, 0);
+	int count = epoll_wait(p->fd, events, EVENTS_MAX, wait_ms);
+	bool is_other_ready = false;
 
+	on_awake(arg);
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = events[i].data.ptr;
 
-		if (watch->fd >= 0)
+		if (!watch)
+			is_other_ready = true;
+		else if (watch->fd >= 0)
 			deliver(watch, events[i].events);
 	}
+	return is_other_ready;
 }

@@ -19,6 +19,7 @@
  */
 
 #define RECORD_PLAINTEXT_MAX 16384
+#define RECORD_MAX           SSL3_RT_MAX_PACKET_SIZE
 
 static struct tls_stream *tls_stream_of(struct stream *s)
 {
@@ -140,6 +141,18 @@ int tls_stream_handshake(struct stream *s)
 	return (int)op_end(ts, tls_handshake(ts, &ts->read_waits), STREAM_READABLE);
 }
 
+/*
+ * OpenSSL gives its buffer back after each record and allocates it for the next. Among many that is of no use to anybody,
+ * so it may only when the record is surely, or may be, the last that there is to do.
+ */
+static void keep_buffers(struct tls_stream *ts, bool keeps)
+{
+	if (keeps)
+		(void)SSL_clear_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
+	else
+		(void)SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
+}
+
 /* ---- read ---- */
 
 /*
@@ -162,6 +175,7 @@ static ssize_t read_records(struct tls_stream *ts, uint8_t *to, size_t len)
 		int error = SSL_ERROR_WANT_READ;
 
 		if (has_input(ts, total == 0)) {
+			keep_buffers(ts, ts->wire.in.len - ts->wire.in.at > RECORD_MAX);
 			if (SSL_read_ex(ts->ssl, to + total, len - total, &n) == 1) {
 				total += n;
 				continue;
@@ -238,6 +252,13 @@ static struct str next_piece(struct cursor from, uint8_t scratch[RECORD_PLAINTEX
 	return str_of(scratch, len);
 }
 
+/* Surely: where that cannot be said, false is only slower. */
+static bool has_another(const struct tls_stream *ts, struct cursor from, size_t piece_len)
+{
+	cursor_advance(&from, piece_len);
+	return from.count > 0 && tls_wire_has_room(&ts->wire, piece_len + RECORD_MAX);
+}
+
 static ssize_t write_records(struct tls_stream *ts, struct cursor from)
 {
 	uint8_t scratch[RECORD_PLAINTEXT_MAX]
@@ -249,6 +270,7 @@ static ssize_t write_records(struct tls_stream *ts, struct cursor from)
 		size_t n = 0;
 		enum tls_step step;
 
+		keep_buffers(ts, has_another(ts, from, piece.len));
 		if (SSL_write_ex(ts->ssl, piece.at, piece.len, &n) == 1) {
 			total += n;
 			cursor_advance(&from, n);

@@ -205,6 +205,40 @@ static void test_idle_stream_owns_no_buffer(void **state)
 	test_link_done(&link);
 }
 
+static bool gives_buffers_back(const struct test_end *end)
+{
+	return SSL_get_mode(test_engine(end->stream)->ssl) & SSL_MODE_RELEASE_BUFFERS;
+}
+
+/* What a relay has read goes on in one write, and OpenSSL's buffers are there no longer than that takes. */
+static void test_block_goes_at_once(void **state)
+{
+	const struct tls_fixture *f = *state;
+	const struct stream_mem_options wide = { .capacity = 2 * LOOP_BLOCK_SIZE };
+	struct test_link link;
+	uint8_t *got = mem_alloc(LOOP_BLOCK_SIZE);
+	uint8_t *block = mem_copy(f->noise, LOOP_BLOCK_SIZE);
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		size_t at = 0;
+		ssize_t n;
+
+		tls_fixture_connect(f, &link, versions[i], &wide);
+		assert_int_equal(stream_write(link.client.stream, block, LOOP_BLOCK_SIZE),
+				 LOOP_BLOCK_SIZE);
+		assert_true(gives_buffers_back(&link.client));
+		while (at < LOOP_BLOCK_SIZE &&
+		       (n = test_read(&link.server, got + at, LOOP_BLOCK_SIZE - at)) > 0)
+			at += (size_t)n;
+		assert_int_equal(at, LOOP_BLOCK_SIZE);
+		assert_memory_equal(got, block, at);
+		assert_true(gives_buffers_back(&link.server));
+		test_link_done(&link);
+	}
+	mem_free(block);
+	mem_free(got);
+}
+
 static void test_not_reading_leaves_the_lower_stream_alone(void **state)
 {
 	const struct tls_fixture *f = *state;
@@ -293,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_scattered_write),
 		cmocka_unit_test(test_small_reader),
 		cmocka_unit_test(test_idle_stream_owns_no_buffer),
+		cmocka_unit_test(test_block_goes_at_once),
 		cmocka_unit_test(test_not_reading_leaves_the_lower_stream_alone),
 		cmocka_unit_test(test_key_update_in_mid_stream),
 		cmocka_unit_test(test_key_update_after_shutdown),

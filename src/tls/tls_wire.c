@@ -55,7 +55,7 @@ static size_t make_room(struct tls_wire *wire, size_t len)
 			memcpy(out->data, old.data + old.at, out->len);
 		mem_free(old.data);
 	}
-	room = LOOP_BLOCK_SIZE - out->len;
+	room = LOOP_BLOCK_ROOM - out->len;
 	return len < room ? len : room;
 }
 
@@ -161,7 +161,7 @@ bool tls_wire_has_room(const struct tls_wire *wire, size_t plaintext_len)
 {
 	size_t used = wire->out.len - (wire->out.is_block ? 0 : wire->out.at);
 
-	return LOOP_BLOCK_SIZE - used >= plaintext_len + RECORD_OVERHEAD;
+	return LOOP_BLOCK_ROOM - used >= plaintext_len + RECORD_OVERHEAD;
 }
 
 void tls_wire_settle(struct tls_wire *wire)

@@ -8,7 +8,7 @@ from lib.certs import Authority
 from lib.client import Client
 from lib.gateway import DOMAIN, Gateway, base_config, write_config
 from lib.process import CLIENT, GATEWAY, Process
-from lib.services import Postgres, Redis, Sshd, Upstream
+from lib.services import MariaDb, Postgres, Redis, Sshd, Upstream, Vnc
 from lib.users import DEMO, EVERYBODY
 
 
@@ -63,6 +63,16 @@ def sshd(session_directory):
 @pytest.fixture(scope="session")
 def postgres(session_directory):
     yield from _service(lambda: Postgres(session_directory / "postgres"))
+
+
+@pytest.fixture(scope="session")
+def mariadb(session_directory):
+    yield from _service(lambda: MariaDb(session_directory / "mariadb"))
+
+
+@pytest.fixture(scope="session")
+def vnc(session_directory):
+    yield from _service(lambda: Vnc(session_directory / "vnc"))
 
 
 @pytest.fixture

@@ -146,7 +146,8 @@ class MariaDb:
              "--auth-root-authentication-method=normal"], capture_output=True, text=True, timeout=120)
         assert made.returncode == 0, made.stdout + made.stderr
         start = pathlib.Path(self.home.name) / "start.sql"
-        start.write_text("create database demo; create user demo@'127.0.0.1'; grant all on demo.* to demo@'127.0.0.1';\n")
+        start.write_text(
+            "create database demo;\ncreate user demo@'127.0.0.1';\ngrant all on demo.* to demo@'127.0.0.1';\n")
         start.chmod(0o644)
         self.process = Process("mariadb", pathlib.Path(directory) / "log", [
             "/usr/sbin/mariadbd", "--no-defaults", *account, f"--datadir={data}", f"--port={self.port}",

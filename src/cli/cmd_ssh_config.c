@@ -117,16 +117,42 @@ static bool has_line_end(const char *text)
 	return strchr(text, '\n') || strchr(text, '\r');
 }
 
+/* "http://user:password@host", or without the scheme. */
+static bool has_password(struct str proxy)
+{
+	struct str user = str_first(proxy, str_find_last(proxy, '@'));
+	size_t colon = str_find(user, ':');
+
+	if (user.len == proxy.len)
+		return false;
+	if (str_starts_with(str_from_pos(user, colon), STR("://")))
+		user = str_from_pos(user, colon + 3);
+	return str_find(user, ':') < user.len;
+}
+
+/* What has no place in a file that others may read, as a sentence; NULL: there is nothing of that. */
+static const char *find_secret(const struct options *options)
+{
+	if (options->service_account)
+		return "a token does not belong into ~/.ssh/config: use --service-account-file";
+	if (has_password(str_from(options->proxy)))
+		return "a password does not belong into ~/.ssh/config: use HTTPS_PROXY";
+	if (str_contains(str_from(options->client_cert), STR("pin-value=")) ||
+	    str_contains(str_from(options->client_key), STR("pin-value=")))
+		return "a PIN does not belong into ~/.ssh/config: use pin-source";
+	return NULL;
+}
+
 enum exit_status cmd_ssh_config_run(const struct program *program, const struct options *options)
 {
 	_cleanup_(mem_freep) char *path = NULL;
 	_cleanup_(mem_freep) char *command = NULL;
+	const char *secret;
 	struct err e;
 
-	if (options->service_account)
-		return program_complain(program_find(program, "ssh-config"),
-					"a token does not belong into ~/.ssh/config: use "
-					"--service-account-file");
+	secret = find_secret(options);
+	if (secret)
+		return program_complain(program_find(program, "ssh-config"), secret);
 	for (size_t i = 0; i < options->argument_count; i++)
 		if (!is_pattern(options->arguments[i]))
 			return program_complain(program_find(program, "ssh-config"),

@@ -161,14 +161,19 @@ def test_ssh_config_is_what_ssh_reads(client, tmp_path):
 
 
 def test_files_in_ssh_config_do_not_depend_on_where_ssh_starts(client, tmp_path):
-    printed = client.run("ssh-config", "*.corp.example.com", "--alternate-ca-path", "ca.pem", "--client-cert", "sub/c.pem",
+    printed = client.run("ssh-config", "*.corp.example.com", "--proxy", "http://user@proxy:3128",
+                         "--alternate-ca-path", "ca.pem", "--client-cert", "sub/c.pem",
                          "--client-key", "pkcs11:token=t", cwd=tmp_path)
     assert printed.returncode == 0, printed.stderr
     assert f" --alternate-ca-path {tmp_path}/ca.pem --client-cert {tmp_path}/sub/c.pem --client-key pkcs11:token=t " in printed.stdout
+    assert " --proxy http://user@proxy:3128 " in printed.stdout
 
 
 @pytest.mark.parametrize("arguments", [["ssh-config"], ["ssh-config", "a b"], ["ssh-config", "a\nProxyCommand x"],
                                        ["ssh-config", "a", "--service-account", "secret"],
+                                       ["ssh-config", "a", "--proxy", "http://user:secret@proxy:3128"],
+                                       ["ssh-config", "a", "--proxy", "user:secret@proxy"],
+                                       ["ssh-config", "a", "--client-key", "pkcs11:object=k?pin-value=secret"],
                                        ["ssh-config", "a", "--browser-cmd", "x\ny"],
                                        ["k8s", "exec-credential"], ["k8s", "what"], ["completion", "tcsh"]])
 def test_usage_of_the_others(client, arguments):

@@ -58,7 +58,7 @@ struct account {
 	struct credentials credentials;
 	struct login login;
 	struct end_questions questions; /* of its tunnels */
-	size_t users; /* client_tunnels() without client_tunnels_end() */
+	size_t users;                   /* client_tunnels() without client_tunnels_end() */
 };
 
 int client_init(struct client *client, const struct options *options, struct err *e);

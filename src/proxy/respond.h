@@ -13,7 +13,7 @@
 enum refusal {
 	REFUSAL_ROUTE_NOT_FOUND,
 	REFUSAL_WRONG_KIND, /* TCP where the route is UDP, or the other way round */
-	REFUSAL_WEB_PAGE, /* it asks for a tunnel, with its reader's login */
+	REFUSAL_WEB_PAGE,   /* it asks for a tunnel, with its reader's login */
 	REFUSAL_LOGIN_REQUIRED,
 	REFUSAL_SESSION_UNKNOWN,
 	REFUSAL_SESSION_EXPIRED,

@@ -17,6 +17,7 @@
 #include "cli/client.h"
 #include "cli/options.h"
 #include "cli/platform.h"
+#include "cli/token_uri.h"
 
 #define COMMAND_MAX 16384
 
@@ -54,12 +55,6 @@ static void append_flag(struct buf *out, const char *flag, const char *value)
 	append_word(out, value);
 }
 
-/* The client's key may be in a token instead of a file. */
-static bool is_token_uri(const char *file)
-{
-	return str_starts_with(str_from(file), STR("pkcs11:"));
-}
-
 /* ssh is started from anywhere. */
 static void append_file_flag(struct buf *out, const char *flag, const char *file)
 {
@@ -67,7 +62,7 @@ static void append_file_flag(struct buf *out, const char *flag, const char *file
 	char directory[PATH_MAX];
 	_cleanup_(mem_freep) char *path = NULL;
 
-	if (!file || file[0] == '/' || is_token_uri(file) ||
+	if (!file || file[0] == '/' || token_uri_is(file) ||
 	    !getcwd(directory, sizeof(directory))) {
 		append_flag(out, flag, file);
 		return;

@@ -64,9 +64,9 @@ static const struct option_row rows[] = {
 	OPTION_TEXT(OPTION_GROUP_TLS, "ca-cert", "BASE64", ca_cert,
 		    "the same as base64 text of the PEM file"),
 	OPTION_TEXT(OPTION_GROUP_TLS, "client-cert", "FILE", client_cert,
-		    "PEM file with a client certificate"),
+		    "PEM file with a client certificate, or the pkcs11: URI of one on a token"),
 	OPTION_TEXT(OPTION_GROUP_TLS, "client-key", "FILE", client_key,
-		    "PEM file with the client certificate's key"),
+		    "PEM file with the client certificate's key, or a pkcs11: URI"),
 	OPTION_TEXT(OPTION_GROUP_TLS, "proxy", "URL", proxy,
 		    "proxy to the gateway (http, https, socks5 or socks5h), or none; default: "
 		    "HTTPS_PROXY, ALL_PROXY and NO_PROXY"),

@@ -112,20 +112,37 @@ static void open_tunnel(struct peer *p)
 	forget_peer(p);
 }
 
-static void answer_connect(struct peer *p, const struct http_request *request)
+/* False: answered, with a refusal. */
+static bool check_token(struct peer *p, const struct http_request *request)
 {
 	struct str authorization = STR("");
 
-	p->gateway->connect_count++;
-	assert(str_equal(request->authority, STR("db.example:5432")));
 	if (!http_headers_get(&request->headers, STR("authorization"), &authorization))
 		respond(p, 302, STR("log in"));
 	else if (!str_equal(authorization, STR("Pomerium good")))
 		respond(p, 401, STR(""));
-	else if (p->gateway->status != 200)
+	else
+		return true;
+	return false;
+}
+
+static void answer_connect(struct peer *p, const struct http_request *request)
+{
+	p->gateway->connect_count++;
+	assert(str_equal(request->authority, STR("db.example:5432")));
+	if (!check_token(p, request))
+		return;
+	if (p->gateway->status != 200)
 		respond(p, p->gateway->status, STR(""));
 	else
 		open_tunnel(p);
+}
+
+static void answer_api(struct peer *p, const struct http_request *request)
+{
+	p->gateway->api_count++;
+	if (check_token(p, request))
+		respond(p, p->gateway->status, STR("things"));
 }
 
 static void answer_end(struct peer *p)
@@ -150,6 +167,10 @@ static void on_request(void *arg, const struct http_request *request)
 	}
 	if (str_equal(request->path, STR("/.pomerium/api/v1/tunnels/" FAKE_TUNNEL_ID "/end"))) {
 		answer_end(p);
+		return;
+	}
+	if (str_equal(request->path, STR(FAKE_API))) {
+		answer_api(p, request);
 		return;
 	}
 	if (str_equal(request->path, STR("/.well-known/pomerium"))) {

@@ -21,6 +21,9 @@ struct stream;
 /* Of the only tunnel. */
 #define FAKE_TUNNEL_ID "0f2d6a1e-7b2c-4c52-9e0e-0d9a5d1f7c11"
 
+/* Answered as a tunnel would be: with a redirect, 401, or the status. */
+#define FAKE_API "/.pomerium/api/v1/things"
+
 struct fake_gateway {
 	struct loop *loop;
 	struct resolver *resolver;
@@ -35,6 +38,7 @@ struct fake_gateway {
 	unsigned end_count;        /* how often it was asked */
 	unsigned accept_count;
 	unsigned connect_count;
+	unsigned api_count; /* of FAKE_API */
 	unsigned login_count;
 	struct stream *tunnel; /* the one that can be cut */
 	struct dial *browser_dial;

@@ -16,7 +16,8 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 
-#define PROGRAM_PATH_MAX 4096
+#define PROGRAM_PATH_MAX   4096
+#define STATUS_NOT_STARTED 127 /* POSIX: of a child that could not become the program */
 
 void platform_raise_descriptor_limit(void)
 {
@@ -106,6 +107,9 @@ int platform_spawn_check(const char *program, int status, struct err *e)
 	if (WIFSIGNALED(status))
 		return err_set(e, ERR_SYSTEM, "%s was ended by signal %d", program,
 			       WTERMSIG(status));
+	/* posix_spawn() may find out too late to return it. */
+	if (WEXITSTATUS(status) == STATUS_NOT_STARTED)
+		return err_set(e, ERR_SYSTEM, "cannot start %s", program);
 	if (WEXITSTATUS(status) != 0)
 		return err_set(e, ERR_SYSTEM, "%s ended with status %d", program,
 			       WEXITSTATUS(status));

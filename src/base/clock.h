@@ -16,6 +16,9 @@ uint64_t clock_now_ms(void);
 /* Microseconds on the same clock; for durations in logs. */
 uint64_t clock_now_us(void);
 
+/* Microseconds for which this thread has had a processor; costs a system call. */
+uint64_t clock_thread_cpu_us(void);
+
 /* Seconds since 1970-01-01 UTC; for what other programs will read. */
 int64_t clock_now_unix(void);
 

@@ -9,6 +9,7 @@
 #include "proxy/recheck.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -40,6 +41,8 @@ struct recheck {
 	struct later later;
 	struct change_reader reader;
 	unsigned spread_ms;
+	uint64_t turn_began_cpu_us; /* 0: the turn before had no slice */
+	atomic_uint_fast64_t longest_turn_cpu_us;
 };
 
 static struct exchange *exchange_of(struct list_node *in_list)
@@ -243,16 +246,40 @@ static void ask(struct recheck *r, struct exchange *x)
 	exchange_abort(x, end_reason(verdict));
 }
 
+uint64_t recheck_longest_turn_cpu_us(const struct recheck *r)
+{
+	return atomic_load_explicit(&r->longest_turn_cpu_us, memory_order_relaxed);
+}
+
+void recheck_forget_longest_turn(struct recheck *r)
+{
+	atomic_store_explicit(&r->longest_turn_cpu_us, 0, memory_order_relaxed);
+}
+
+/* Only this thread writes, but for the one that forgets. */
+static void note_turn(struct recheck *r, uint64_t began_cpu_us, uint64_t now_cpu_us)
+{
+	if (now_cpu_us - began_cpu_us > recheck_longest_turn_cpu_us(r))
+		atomic_store_explicit(&r->longest_turn_cpu_us, now_cpu_us - began_cpu_us,
+				      memory_order_relaxed);
+}
+
+/* As long as there is a queue no turn waits: from the end of a slice to the end of the next is a whole turn. */
 static void run_slice(struct later *later)
 {
 	struct recheck *r = container_of(later, struct recheck, later);
 	uint64_t end_us = clock_now_us() + RECHECK_SLICE_US;
+	uint64_t began_cpu_us = r->turn_began_cpu_us ? r->turn_began_cpu_us : clock_thread_cpu_us();
+	uint64_t now_cpu_us;
 
 	for (size_t i = 0; i < SLICE_MAX && !list_is_empty(&r->queue); i++) {
 		ask(r, exchange_of(list_first(&r->queue)));
 		if (clock_now_us() >= end_us)
 			break;
 	}
+	now_cpu_us = clock_thread_cpu_us();
+	note_turn(r, began_cpu_us, now_cpu_us);
+	r->turn_began_cpu_us = list_is_empty(&r->queue) ? 0 : now_cpu_us;
 	if (!list_is_empty(&r->queue))
 		later_start(&r->later, r->worker->loop, run_slice);
 }

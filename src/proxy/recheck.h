@@ -78,5 +78,12 @@ void recheck_all(struct worker *worker);
 /* A session or service account changed, or is gone. */
 void recheck_session_changed(struct worker *worker, struct str id);
 
+/*
+ * The longest turn in which tunnels were asked again, in CPU time: what is ours of loop_longest_turn_us(), on a machine that is
+ * busy with other things. Any thread.
+ */
+uint64_t recheck_longest_turn_cpu_us(const struct recheck *r);
+void recheck_forget_longest_turn(struct recheck *r);
+
 /* How many wait to be asked, for tests and the operator. */
 size_t recheck_waiting(const struct recheck *r);

@@ -25,6 +25,7 @@
 #include "proxy/listening.h"
 #include "proxy/metrics.h"
 #include "proxy/old_snapshots.h"
+#include "proxy/recheck.h"
 #include "proxy/redirect_listener.h"
 #include "proxy/reload_changes.h"
 #include "proxy/reload_log.h"
@@ -316,8 +317,10 @@ static void on_loaded(void *arg)
 
 static void forget_longest_turns(struct control *c)
 {
-	for (size_t i = 0; i < c->worker_count; i++)
+	for (size_t i = 0; i < c->worker_count; i++) {
 		loop_forget_longest_turn(c->workers[i]->loop);
+		recheck_forget_longest_turn(c->workers[i]->recheck);
+	}
 }
 
 static void begin_round(struct reload *r)

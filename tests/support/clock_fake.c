@@ -38,6 +38,11 @@ uint64_t clock_now_us(void)
 	return atomic_load(&monotonic_ms) * 1000;
 }
 
+uint64_t clock_thread_cpu_us(void)
+{
+	return clock_now_us();
+}
+
 int64_t clock_now_unix(void)
 {
 	return atomic_load(&wall_ms) / 1000;

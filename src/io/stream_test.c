@@ -179,6 +179,26 @@ static void test_urgent_data_is_not_lost(void **state)
 	loop_free(loop);
 }
 
+/* It answers, and closes at once; what is sent to it then resets the connection. */
+static void test_an_answer_outlives_its_sender(void **state)
+{
+	struct loop *loop = loop_new();
+	struct stream *s;
+	char answer[10];
+	int fds[2];
+
+	connect_tcp(fds);
+	s = stream_tcp_open(loop, fds[0], NULL);
+	assert_int_equal(send(fds[1], "answer", 6, 0), 6);
+	close(fds[1]);
+	assert_int_equal(stream_write(s, "end", 3), 3);
+	assert_int_equal(stream_shutdown(s), STREAM_END);
+	assert_int_equal(stream_read(s, answer, sizeof(answer)), 6);
+	stream_close(s, STREAM_CLOSE_NORMAL);
+	loop_turn(loop, false);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_reset_after_the_end_is_told),
 		cmocka_unit_test(test_urgent_data_is_not_lost),
+		cmocka_unit_test(test_an_answer_outlives_its_sender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@
 
 #define START_MS 1000000
 #define LOG_MAX  (4u << 20)
+#define BURST    270 /* more than a turn takes, less than fills the socket */
 #define STARTED  "\"message\":\"starting udp session\""
 #define STOPPED  "\"message\":\"stopped udp session\""
 #define OPENED   "HTTP/1.1 200 OK\r\nCapsule-Protocol: ?1\r\n\r\n"
@@ -159,13 +160,14 @@ static void send_from(struct fixture *f, unsigned number)
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&f->address, sizeof(f->address)),
 			 1);
 	close(fd);
-	settle(f);
 }
 
 static void fill(struct fixture *f, unsigned from, unsigned until)
 {
-	for (unsigned i = from; i < until; i++)
+	for (unsigned i = from; i < until; i++) {
 		send_from(f, 0x100 + i);
+		settle(f);
+	}
 	assert_int_equal(said(f, STARTED, NULL), until);
 	assert_int_equal(said(f, STOPPED, NULL), 0);
 }
@@ -178,13 +180,17 @@ static void test_who_is_silent_longest_makes_room_but_nobody_who_is_busy(void **
 	fill(&f, 0, UDP_SESSIONS_MAX);
 	clock_fake_advance_ms(UDP_SPARE_MS - 1);
 	send_from(&f, 0x8000);
+	settle(&f);
 	send_from(&f, 0x8001);
+	settle(&f);
 	assert_int_equal(said(&f, STARTED, NULL), UDP_SESSIONS_MAX);
 	assert_int_equal(said(&f, "further addresses are lost", NULL), 1);
 
 	send_from(&f, 0x100); /* the first is not the oldest any more */
+	settle(&f);
 	clock_fake_advance_ms(1);
 	send_from(&f, 0x8000);
+	settle(&f);
 	assert_int_equal(said(&f, STARTED, "127.1.128.0:"), 1);
 	assert_int_equal(said(&f, STOPPED, NULL), 1);
 	assert_int_equal(said(&f, STOPPED, "\"127.1.1.1:"), 1);
@@ -218,6 +224,7 @@ static void test_a_packet_from_the_gateway_is_activity(void **state)
 	fill(&f, 2, UDP_SESSIONS_MAX);
 	clock_fake_advance_ms(1500);
 	send_from(&f, 0x8000);
+	settle(&f);
 	assert_int_equal(said(&f, STOPPED, "\"127.1.1.1:"), 1);
 	close_fixture(&f);
 	close(fd);
@@ -229,16 +236,34 @@ static void test_after_a_failure_an_address_is_silent_for_a_while(void **state)
 
 	open_fixture(&f, false);
 	send_from(&f, 0x100);
+	settle(&f);
 	while (said(&f, STOPPED, NULL) == 0)
 		loop_turn(f.loop, false);
 	clock_fake_advance_ms(UDP_RETRY_MS - 1);
 	send_from(&f, 0x100);
+	settle(&f);
 	assert_int_equal(said(&f, STARTED, NULL), 1);
 	send_from(&f, 0x101); /* others are not concerned */
+	settle(&f);
 	assert_int_equal(said(&f, STARTED, NULL), 2);
 	clock_fake_advance_ms(1);
 	send_from(&f, 0x100);
+	settle(&f);
 	assert_int_equal(said(&f, STARTED, NULL), 3);
+	close_fixture(&f);
+}
+
+/* The socket tells of packets only when there were none: what is left over must not wait for the next one. */
+static void test_a_burst_of_more_than_is_taken_in_a_turn(void **state)
+{
+	struct fixture f;
+
+	open_fixture(&f, true);
+	settle(&f);
+	for (unsigned i = 0; i < BURST; i++)
+		send_from(&f, 0x100 + i);
+	settle(&f);
+	assert_int_equal(said(&f, STARTED, NULL), BURST);
 	close_fixture(&f);
 }
 
@@ -248,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_silent_longest_makes_room_but_nobody_who_is_busy),
 		cmocka_unit_test(test_a_packet_from_the_gateway_is_activity),
 		cmocka_unit_test(test_after_a_failure_an_address_is_silent_for_a_while),
+		cmocka_unit_test(test_a_burst_of_more_than_is_taken_in_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

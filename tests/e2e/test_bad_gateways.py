@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lib.clock import Clock
 from lib.gateway import host, tcp_route
-from lib.process import eventually
+from lib.process import CLIENT, eventually
 from lib.services import Upstream
 from lib.upstreams import Full
 from lib.users import DEMO
@@ -21,6 +22,7 @@ from test_many_connections import close_all, many_descriptors, open_silent  # no
 QUIT = b"PING\r\nQUIT\r\n"
 ANSWER = "+PONG\r\n+OK\r\n"
 MANY = 10_000
+DAY = 86_400
 
 
 @pytest.fixture
@@ -172,6 +174,48 @@ def test_a_sleep(client):
         os.kill(listener.pid, signal.SIGCONT)
         connection.settimeout(30)
         assert connection.recv(100) == b"+PONG\r\n"
+    with listener.dial() as connection:
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(100) == b"+PONG\r\n"
+    assert listener.stop() == 0
+    assert client.visit_count() == 1
+
+
+@pytest.fixture
+def clock(client, tmp_path, monkeypatch):
+    """What the client's programs run by; the gateway has its own time."""
+    made = Clock(tmp_path)
+    plain = client.env()
+    monkeypatch.setattr(client, "env", lambda **changes: {**plain, **made.env(CLIENT), **changes})
+    return made
+
+
+def test_a_clock_that_is_fast(client, clock):
+    """The gateway decides how long a login is good."""
+    clock.advance(DAY)
+    assert client.pipe("redis", QUIT).stdout == ANSWER
+    assert client.visit_count() == 1
+
+
+def test_a_clock_that_is_slow(client, clock):
+    clock.advance(-DAY)
+    done = client.pipe("redis", QUIT, extra=["--transport", "h1"])
+    assert_one_sentence(done, (6,))
+    assert "by the clock of this machine" in done.stderr
+    clock.advance(DAY)
+    assert client.pipe("redis", QUIT).stdout == ANSWER
+    assert client.visit_count() == 1
+
+
+@pytest.mark.parametrize("seconds", [60, DAY])
+def test_clocks_that_jump(client, clock, seconds):
+    """Both kinds, as after a sleep: what is open goes on, and there is a next connection."""
+    listener = client.listen("redis")
+    with listener.dial() as connection:
+        for _ in range(3):
+            connection.sendall(b"PING\r\n")
+            assert connection.recv(100) == b"+PONG\r\n"
+            clock.advance(seconds)
     with listener.dial() as connection:
         connection.sendall(b"PING\r\n")
         assert connection.recv(100) == b"+PONG\r\n"

@@ -1,6 +1,7 @@
 """Client certificates and keys on PKCS#11 tokens: a real token in software, a gateway that lets in nobody without."""
 
 import os
+import pathlib
 import pty
 import select
 import stat
@@ -16,6 +17,8 @@ from lib.process import CLIENT, Process, eventually, run
 from lib.services import Upstream
 from lib.token import MODULE, PIN, Token
 from lib.users import DEMO
+
+SPY = next(pathlib.Path("/usr/lib").glob("*/pkcs11-spy.so"))
 
 KEYS = {
     "p-256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -195,7 +198,7 @@ def test_a_wrong_pin_is_tried_once(client, token, tmp_path):
     """Two tries more, and a card would be locked."""
     spy = tmp_path / "spy"
     done = pipe(client, token, "--client-cert",
-                token.uri("p-256", "pin-value=wrong-pin&module-path=/usr/lib/x86_64-linux-gnu/pkcs11-spy.so"),
+                token.uri("p-256", f"pin-value=wrong-pin&module-path={SPY}"),
                 PKCS11SPY=MODULE, PKCS11SPY_OUTPUT=spy)
     assert "the PIN is wrong" in done.stderr
     assert spy.read_text().count("C_Login\n") == 1

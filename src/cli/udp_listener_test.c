@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,7 @@
 #define STOPPED  "\"message\":\"stopped udp session\""
 #define OPENED   "HTTP/1.1 200 OK\r\nCapsule-Protocol: ?1\r\n\r\n"
 #define PACKET   "\0\3\0hi" /* of capsule type 0, 3 bytes, context 0 */
+#define BROKEN   "\0\0"     /* a packet without a context */
 
 struct fixture {
 	struct loop *loop;
@@ -198,14 +200,14 @@ static void test_who_is_silent_longest_makes_room_but_nobody_who_is_busy(void **
 }
 
 /* Returns the connection, which has to stay. */
-static int answer_first(struct fixture *f)
+static int answer_first(struct fixture *f, struct str capsule)
 {
 	char head[4096];
 	int fd = accept(f->gateway_fd, NULL, NULL);
 
 	assert_true(recv(fd, head, sizeof(head), 0) > 0);
-	assert_int_equal(send(fd, OPENED PACKET, sizeof(OPENED PACKET) - 1, 0),
-			 sizeof(OPENED PACKET) - 1);
+	assert_int_equal(send(fd, OPENED, sizeof(OPENED) - 1, 0), sizeof(OPENED) - 1);
+	assert_int_equal(send(fd, capsule.at, capsule.len, 0), capsule.len);
 	settle(f);
 	return fd;
 }
@@ -220,7 +222,7 @@ static void test_a_packet_from_the_gateway_is_activity(void **state)
 	clock_fake_advance_ms(1000);
 	fill(&f, 1, 2);
 	clock_fake_advance_ms(500);
-	fd = answer_first(&f);
+	fd = answer_first(&f, STR(PACKET));
 	fill(&f, 2, UDP_SESSIONS_MAX);
 	clock_fake_advance_ms(1500);
 	send_from(&f, 0x8000);
@@ -253,6 +255,24 @@ static void test_after_a_failure_an_address_is_silent_for_a_while(void **state)
 	close_fixture(&f);
 }
 
+static void test_a_gateway_that_breaks_the_capsules_is_left(void **state)
+{
+	struct fixture f;
+	char rest[100];
+	int fd;
+
+	open_fixture(&f, true);
+	fill(&f, 0, 1);
+	errno = 0;
+	fd = answer_first(&f, STR(BROKEN));
+	assert_int_equal(said(&f, STOPPED, NULL), 1);
+	while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+		; /* what the local program has sent */
+	assert_true(errno != EAGAIN);
+	close_fixture(&f);
+	close(fd);
+}
+
 /* The socket tells of packets only when there were none: what is left over must not wait for the next one. */
 static void test_a_burst_of_more_than_is_taken_in_a_turn(void **state)
 {
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_silent_longest_makes_room_but_nobody_who_is_busy),
 		cmocka_unit_test(test_a_packet_from_the_gateway_is_activity),
 		cmocka_unit_test(test_after_a_failure_an_address_is_silent_for_a_while),
+		cmocka_unit_test(test_a_gateway_that_breaks_the_capsules_is_left),
 		cmocka_unit_test(test_a_burst_of_more_than_is_taken_in_a_turn),
 	};
 

@@ -38,7 +38,7 @@
 #define BURST    270 /* more than a turn takes, less than fills the socket */
 #define STARTED  "\"message\":\"starting udp session\""
 #define STOPPED  "\"message\":\"stopped udp session\""
-#define OPENED   "HTTP/1.1 200 OK\r\nCapsule-Protocol: ?1\r\n\r\n"
+#define OPENED   "HTTP/1.1 200 OK\r\nCapsule-Protocol: ?1\r\nX-Pomerium-Half-Close: ?1\r\n\r\n"
 #define PACKET   "\0\3\0hi" /* of capsule type 0, 3 bytes, context 0 */
 #define BROKEN   "\0\0"     /* a packet without a context */
 
@@ -273,6 +273,24 @@ static void test_a_gateway_that_breaks_the_capsules_is_left(void **state)
 	close(fd);
 }
 
+/* Although half of a tunnel may stay open: there is nobody to send packets to. */
+static void test_a_session_ends_with_the_gateway_s_half(void **state)
+{
+	struct fixture f;
+	int fd;
+
+	open_fixture(&f, true);
+	fill(&f, 0, 1);
+	fd = answer_first(&f, STR(PACKET));
+	settle(&f);
+	assert_int_equal(said(&f, STOPPED, NULL), 0);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	settle(&f);
+	assert_int_equal(said(&f, STOPPED, NULL), 1);
+	close_fixture(&f);
+	close(fd);
+}
+
 /* The socket tells of packets only when there were none: what is left over must not wait for the next one. */
 static void test_a_burst_of_more_than_is_taken_in_a_turn(void **state)
 {
@@ -294,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_a_packet_from_the_gateway_is_activity),
 		cmocka_unit_test(test_after_a_failure_an_address_is_silent_for_a_while),
 		cmocka_unit_test(test_a_gateway_that_breaks_the_capsules_is_left),
+		cmocka_unit_test(test_a_session_ends_with_the_gateway_s_half),
 		cmocka_unit_test(test_a_burst_of_more_than_is_taken_in_a_turn),
 	};
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void *or_abort(void *p)
 {
@@ -86,4 +87,11 @@ bool mem_equal_secret(const void *a, const void *b, size_t len)
 	for (size_t i = 0; i < len; i++)
 		difference |= (unsigned int)(x[i] ^ y[i]);
 	return difference == 0;
+}
+
+void mem_forbid_core_files(void)
+{
+	static const struct rlimit none = { 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
 }

@@ -35,6 +35,9 @@ void mem_free_secret(char *s);
 /* Compares two secrets of equal length without telling where they differ. */
 bool mem_equal_secret(const void *a, const void *b, size_t len);
 
+/* For the rest of the process and what it starts: a core file would hold keys, tokens and passwords. */
+void mem_forbid_core_files(void);
+
 static inline void mem_freep(void *pp)
 {
 	void **p = pp;

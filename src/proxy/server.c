@@ -76,14 +76,6 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* the old limit serves as well */
 }
 
-/* A core file would hold keys, tokens and passwords. */
-static void forbid_core_files(void)
-{
-	const struct rlimit none = { 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
-}
-
 static size_t count_processors(void)
 {
 	cpu_set_t set;
@@ -173,7 +165,7 @@ static int server_start(struct server *server, const struct server_options *opti
 {
 	struct log_line line;
 
-	forbid_core_files();
+	mem_forbid_core_files();
 	if (lifecycle_find(&server->control.life, e) < 0)
 		return -1;
 	server->source = (struct config_source){

@@ -330,6 +330,8 @@ def test_a_service_account_is_not_among_the_arguments(client, gateway, join):
     process = client.listen("redis", extra=flag)
     shown = Path(f"/proc/{process.pid}/cmdline").read_text()
     assert token not in shown and token[-20:] not in shown and "--service-account" in shown
+    limits = Path(f"/proc/{process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE), "a core file would show it as well"
     process.stop()
 
 

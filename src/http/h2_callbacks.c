@@ -10,6 +10,7 @@
 #include "http/h2_stream.h"
 
 #define FRAME_HEADER_LEN 9
+#define FRAME_MIN        1024 /* no smaller one to fill a batch */
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 {
@@ -189,6 +190,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 	struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
 	bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
 
+	if (st && frame->hd.type == NGHTTP2_DATA)
+		h2_stream_sent(st);
 	if (!st || !may_end || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
 	st->is_shut_sent = true;
@@ -196,6 +199,24 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		return 0;
 	return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
 					 NGHTTP2_NO_ERROR);
+}
+
+static ssize_t smaller(ssize_t a, ssize_t b)
+{
+	return a < b ? a : b;
+}
+
+/* As large as the peer takes it, and whole records of TLS with its header; the last one of a batch fills that. */
+static ssize_t frame_len(nghttp2_session *ng, uint8_t type, int32_t id, int32_t session_window,
+			 int32_t stream_window, uint32_t peer_max, void *user_data)
+{
+	const struct h2_session *s = user_data;
+	ssize_t room = s->batch ? (ssize_t)h2_batch_room(s->batch) - FRAME_HEADER_LEN : 0;
+	ssize_t max = H2_FRAME_MAX - FRAME_HEADER_LEN;
+
+	if (room >= FRAME_MIN && room < max)
+		max = room;
+	return smaller(smaller(max, peer_max), smaller(session_window, stream_window));
 }
 
 /* Header and bytes of a frame of data, right to where they are collected. */
@@ -207,11 +228,10 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
 
 	if (!st) /* reset by us meanwhile */
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (FRAME_HEADER_LEN + len > LOOP_BLOCK_SIZE - s->block_len)
+	if (FRAME_HEADER_LEN + len > h2_batch_room(s->batch))
 		return NGHTTP2_ERR_WOULDBLOCK;
-	memcpy(s->block + s->block_len, header, FRAME_HEADER_LEN);
-	h2_stream_send(st, s->block + s->block_len + FRAME_HEADER_LEN, len);
-	s->block_len += FRAME_HEADER_LEN + len;
+	h2_batch_copy(s->batch, header, FRAME_HEADER_LEN);
+	h2_stream_send(st, s->batch, len);
 	return 0;
 }
 
@@ -250,6 +270,7 @@ static nghttp2_session_callbacks *new_callbacks(void)
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
 	nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);
+	nghttp2_session_callbacks_set_data_source_read_length_callback(c, frame_len);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
 	return c;
 }

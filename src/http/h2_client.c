@@ -108,7 +108,7 @@ static nghttp2_nv field(struct str name, struct str value)
 static int32_t submit(struct h2_client *c, struct h2_stream *st,
 		      const struct connect_request *request)
 {
-	const nghttp2_data_provider provider = h2_stream_provider();
+	const nghttp2_data_provider provider = h2_stream_provider(st);
 	nghttp2_nv fields[REQUEST_HEADERS_MAX];
 	size_t count = 0;
 

@@ -212,8 +212,10 @@ static void fill_answer(struct answer *a, const struct http_response *response, 
 
 static void submit(struct h2_stream *st, const struct answer *a, bool has_data)
 {
-	const nghttp2_data_provider provider = h2_stream_provider();
+	nghttp2_data_provider provider;
 
+	if (has_data)
+		provider = h2_stream_provider(st);
 	/* The stream is live, the fields are ours: memory only. */
 	(void)nghttp2_submit_response(st->session->ng, st->id, a->fields, a->count,
 				      has_data ? &provider : NULL);
@@ -252,7 +254,9 @@ struct stream *h2_call_take_tunnel(struct h2_call *call, const struct http_respo
 	assert(call->state == CALL_ANSWERING && call->request.is_connect);
 	if (st->is_live) {
 		fill_answer(&a, response, false);
-		submit(st, &a, true);
+		/* No source of data before there are any: an idle tunnel is to cost nothing there. */
+		(void)nghttp2_submit_headers(st->session->ng, NGHTTP2_FLAG_NONE, st->id, NULL,
+					     a.fields, a.count, NULL); /* memory only */
 		h2_session_wake(st->session);
 	}
 	forget_call(call);

@@ -1,7 +1,7 @@
 /*
  * Driven by events of the lower stream and by a later-call of whoever submits something:
  *
- *	read -> nghttp2 notes -> those concerned are told -> write
+ *	read -> nghttp2 notes -> those concerned are told -> read ... -> write
  *
  * It goes on reading while writing is stopped: both sides could wait for each other otherwise. What comes is bounded by
  * the windows, and what it makes us answer by the budgets.
@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "http/h2_stream.h"
 
-#define WRITE_ROUNDS 4
+#define READ_ROUNDS 4
 
 static void on_later(struct later *later)
 {
@@ -197,7 +197,6 @@ static void handle_no_bytes(struct h2_session *s, ssize_t result)
 	finish(s, &e, STREAM_CLOSE_NORMAL);
 }
 
-/* One block, so that readers take theirs before there is more. Returns what reading said. */
 static ssize_t read_into_nghttp2(struct h2_session *s, void *block)
 {
 	ssize_t got = stream_read(s->lower, block, LOOP_BLOCK_SIZE);
@@ -209,22 +208,8 @@ static ssize_t read_into_nghttp2(struct h2_session *s, void *block)
 	result = nghttp2_session_mem_recv(s->ng, block, (size_t)got);
 	if (result < 0)
 		handle_violation(s, result);
-	else
-		h2_session_wake(s); /* there may be more */
 	return got;
 }
-
-static void read_some(struct h2_session *s)
-{
-	void *block = loop_block_get(s->loop);
-	ssize_t got = read_into_nghttp2(s, block);
-
-	loop_block_put(s->loop, block);
-	if (s->state == H2_RUNNING && got != STREAM_AGAIN && got <= 0)
-		handle_no_bytes(s, got);
-}
-
-/* ---- telling ---- */
 
 static void tell_all(struct h2_session *s)
 {
@@ -234,100 +219,54 @@ static void tell_all(struct h2_session *s)
 		h2_stream_tell(container_of(first, struct h2_stream, in_due));
 }
 
+/* One block; readers take theirs before there is more. False: there is no more for now. */
+static bool read_and_tell(struct h2_session *s)
+{
+	struct h2_lent lent __attribute__((uninitialized)); /* count says what is there */
+	void *block = loop_block_get(s->loop);
+	ssize_t got;
+
+	lent.count = 0;
+	s->lent = &lent;
+	got = read_into_nghttp2(s, block);
+	if (s->state == H2_RUNNING && got != STREAM_AGAIN && got <= 0)
+		handle_no_bytes(s, got);
+	tell_all(s);
+	h2_lent_return_all(&lent);
+	s->lent = NULL;
+	loop_block_put(s->loop, block);
+	return got > 0;
+}
+
+static void read_some(struct h2_session *s)
+{
+	for (int i = 0; i < READ_ROUNDS && s->state == H2_RUNNING; i++)
+		if (!read_and_tell(s))
+			return;
+	h2_session_wake(s); /* there may be more */
+}
+
 /* ---- writing ---- */
-
-/* False: the lower stream takes no more for now, or has failed. */
-static bool write_bytes(struct h2_session *s, const uint8_t *from, size_t len, size_t *ret_done)
-{
-	*ret_done = 0;
-	while (*ret_done < len) {
-		ssize_t count = stream_write(s->lower, from + *ret_done, len - *ret_done);
-
-		if (count == STREAM_FAILED) {
-			finish(s, stream_error(s->lower), STREAM_CLOSE_RESET);
-			return false;
-		}
-		if (count == STREAM_AGAIN)
-			return false;
-		*ret_done += (size_t)count;
-	}
-	return true;
-}
-
-static bool write_unsent(struct h2_session *s)
-{
-	size_t done;
-	bool is_done;
-
-	if (s->unsent.len == 0)
-		return true;
-	is_done = write_bytes(s, s->unsent.data, s->unsent.len, &done);
-	if (s->state == H2_OVER)
-		return false;
-	if (is_done)
-		buf_done_secret(&s->unsent);
-	else
-		buf_consume(&s->unsent, done);
-	return is_done;
-}
-
-/* Frames, as many as fit into the block; those of data come by themselves (h2_callbacks.c). The last one may reach beyond
- * it: into unsent. */
-static size_t collect(struct h2_session *s, uint8_t *block)
-{
-	s->block = block;
-	s->block_len = 0;
-	while (s->block_len < LOOP_BLOCK_SIZE && s->unsent.len == 0) {
-		const uint8_t *frame;
-		ssize_t got = nghttp2_session_mem_send(s->ng, &frame);
-		size_t part = LOOP_BLOCK_SIZE - s->block_len;
-
-		if (got <= 0)
-			break; /* < 0: want of memory, or nothing that the next turn would not show */
-		if ((size_t)got < part)
-			part = (size_t)got;
-		memcpy(block + s->block_len, frame, part);
-		s->block_len += part;
-		(void)buf_append(&s->unsent, frame + part, (size_t)got - part); /* it fits */
-	}
-	s->block = NULL;
-	return s->block_len;
-}
-
-static bool write_block(struct h2_session *s, uint8_t *block)
-{
-	size_t len = collect(s, block);
-	struct buf rest = BUF_INIT(LOOP_BLOCK_SIZE + s->unsent.len);
-	size_t done;
-	bool is_done;
-
-	if (len == 0)
-		return false;
-	is_done = write_bytes(s, block, len, &done);
-	if (s->state == H2_OVER)
-		return false;
-	if (is_done)
-		return write_unsent(s);
-	(void)buf_append(&rest, block + done, len - done); /* the maximum is made for it */
-	(void)buf_append_str(&rest, buf_view(&s->unsent));
-	buf_done_secret(&s->unsent);
-	buf_move(&s->unsent, &rest);
-	s->unsent.max = H2_UNSENT_MAX;
-	return false;
-}
 
 static void write_some(struct h2_session *s)
 {
-	uint8_t *block;
-	bool goes_on = true;
-
-	if (!write_unsent(s))
+	switch (h2_output_write(s)) {
+	case H2_OUTPUT_EMPTY:
+	case H2_OUTPUT_BLOCKED:
 		return;
-	block = loop_block_get(s->loop);
-	for (int i = 0; i < WRITE_ROUNDS && goes_on; i++)
-		goes_on = write_block(s, block);
-	loop_block_put(s->loop, block);
-	if (goes_on)
+	case H2_OUTPUT_MORE:
+		h2_session_wake(s);
+		return;
+	case H2_OUTPUT_FAILED:
+		finish(s, stream_error(s->lower), STREAM_CLOSE_RESET);
+		return;
+	}
+}
+
+/* From inside a call of an owner of a stream: what it means for others is found out later. */
+void h2_session_write_now(struct h2_session *s)
+{
+	if (h2_output_write(s) != H2_OUTPUT_BLOCKED)
 		h2_session_wake(s);
 }
 
@@ -350,7 +289,6 @@ static void tell_role(struct h2_session *s)
 static void run(struct h2_session *s)
 {
 	read_some(s);
-	tell_all(s);
 	if (s->state != H2_OVER)
 		write_some(s);
 	if (s->state != H2_RUNNING)
@@ -425,6 +363,7 @@ void h2_session_init(struct h2_session *s, struct loop *loop, struct stream *low
 	const nghttp2_settings_entry settings[] = {
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, role->begin ? H2_STREAMS_MAX : 0 },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_FRAME_SIZE, H2_FRAME_MAX },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
 		*extra,
 	};

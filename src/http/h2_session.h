@@ -21,6 +21,8 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "http/h2_budget.h"
+#include "http/h2_lent.h"
+#include "http/h2_output.h"
 #include "http/http.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -33,9 +35,11 @@
 #define H2_BLOCK_MAX         (2 * HTTP_HEAD_MAX) /* names and values of one header block */
 #define H2_ANSWERS_MAX       (4u << 20)          /* bytes of answers the peer does not take */
 #define H2_WRITE_TIMEOUT_MS  30000
-#define H2_UNSENT_MAX        (2 * LOOP_BLOCK_SIZE) /* a block and a frame */
-#define H2_LINGER_MS         2000
-#define H2_LINGER_MAX        (1u << 20)
+#define H2_UNSENT_MAX        (2 * LOOP_BLOCK_SIZE) /* a batch and a frame */
+#define H2_FRAME_MAX                                                                               \
+	(64u * 1024) /* bytes in a frame of data; nghttp2 hands them over as they come */
+#define H2_LINGER_MS  2000
+#define H2_LINGER_MAX (1u << 20)
 
 struct h2_session;
 struct h2_stream;
@@ -58,17 +62,25 @@ enum h2_state {
 	H2_OVER,
 };
 
+/* What a stream is just being given to write, read by nghttp2 from where it lies. */
+struct h2_passed {
+	struct h2_stream *stream; /* NULL: nothing */
+	const uint8_t *at;
+	size_t len;
+};
+
 struct h2_session {
 	struct loop *loop;
 	struct stream *lower;
 	nghttp2_session *ng;
 	const struct h2_role *role;
 	enum h2_state state;
-	struct list streams; /* all */
-	struct list due;     /* those to be told something */
-	struct buf unsent;   /* what the lower stream did not take yet */
-	uint8_t *block;      /* frames are being collected here */
-	size_t block_len;
+	struct list streams;    /* all */
+	struct list due;        /* those to be told something */
+	struct buf unsent;      /* what the lower stream did not take yet */
+	struct h2_batch *batch; /* frames are being collected here */
+	struct h2_lent *lent;   /* bytes of data are being received here */
+	struct h2_passed passed;
 	struct later later;
 	struct timer timer; /* of the states behind H2_RUNNING */
 	struct timer answers_timer;
@@ -111,6 +123,9 @@ void h2_session_release(struct h2_session *s);
 void h2_session_watch_answers(struct h2_session *s);
 
 nghttp2_session *h2_callbacks_new_session(struct h2_session *s, bool is_server);
+
+/* What can be written now, without telling anybody; while state is H2_RUNNING. */
+void h2_session_write_now(struct h2_session *s);
 
 /* One round of the pump: from the loop only. */
 void h2_session_drive(struct h2_session *s);

@@ -17,6 +17,9 @@
 #define GROW_MS  200
 #define BULK_MIN 4096
 
+#define PASS_MIN    16384 /* less is worth more if it goes with others */
+#define USUAL_FRAME 16384
+
 static const struct stream_ops h2_stream_ops;
 
 struct h2_stream *h2_stream_from(struct stream *stream)
@@ -44,6 +47,13 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, struct h2_mess
 	return st;
 }
 
+static void drop_received(struct h2_stream *st)
+{
+	if (st->lent_len > 0)
+		h2_lent_forget(st->session->lent, st);
+	buf_done_secret(&st->in);
+}
+
 static void destroy(struct h2_stream *st)
 {
 	struct h2_session *s = st->session;
@@ -52,7 +62,7 @@ static void destroy(struct h2_stream *st)
 		s->answers_left -= st->out.len - st->out_at;
 	list_remove(&st->in_session);
 	list_remove(&st->in_due);
-	buf_done_secret(&st->in);
+	drop_received(st);
 	buf_done_secret(&st->out);
 	loop_free_later(s->loop, TAKE(st->stream.err));
 	loop_free_later(s->loop, st);
@@ -107,13 +117,21 @@ void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len)
 		(void)nghttp2_session_consume_stream(s->ng, st->id, len);
 		return;
 	}
+	if (!s->lent || !h2_lent_add(s->lent, st, data, len)) {
+		if (st->lent_len > 0) /* in order */
+			h2_lent_return(s->lent, st);
+		h2_stream_keep(st, data, len);
+	}
+	h2_stream_note(st, STREAM_READABLE);
+}
+
+void h2_stream_keep(struct h2_stream *st, const uint8_t *data, size_t len)
+{
 	/* Much at once is followed by more: room for it, instead of moving what is there. */
 	if (st->in.len == 0 && len >= BULK_MIN)
 		(void)buf_reserve(&st->in, H2_WINDOW);
 	/* The window is held by nghttp2; H2_WINDOW_MAX is above every window. */
-	if (buf_append(&st->in, data, len) < 0)
-		return;
-	h2_stream_note(st, STREAM_READABLE);
+	(void)buf_append(&st->in, data, len);
 }
 
 void h2_stream_fail(struct h2_stream *st, const struct err *e)
@@ -125,7 +143,7 @@ void h2_stream_fail(struct h2_stream *st, const struct err *e)
 	buf_done_secret(&st->out);
 	st->out_at = 0;
 	if (!st->has_end)
-		buf_done_secret(&st->in);
+		drop_received(st);
 	st->wanted |= st->message ? 0 : STREAM_READABLE | STREAM_WRITABLE;
 	h2_stream_note(st, STREAM_READABLE | STREAM_WRITABLE);
 }
@@ -152,7 +170,19 @@ void h2_stream_closed(struct h2_stream *st, uint32_t code)
 	h2_stream_fail(st, &e);
 }
 
-/* Says what the next frame may hold; the bytes are copied once, by h2_stream_send(). */
+/* ---- what is sent ---- */
+
+static size_t unsent(const struct h2_stream *st)
+{
+	const struct h2_passed *passed = &st->session->passed;
+
+	return st->out.len - st->out_at + (passed->stream == st ? passed->len : 0);
+}
+
+/*
+ * Says what the next frame may hold; the bytes are taken by h2_stream_send(). With the last of them the source is done, be it
+ * the end of the stream or not: the next bytes get a new one.
+ */
 static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags,
 		       nghttp2_data_source *source, void *user_data)
 {
@@ -161,14 +191,17 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len,
 
 	if (!st) /* reset by us; the frame that says so comes first */
 		return NGHTTP2_ERR_DEFERRED;
-	left = st->out.len - st->out_at;
+	left = unsent(st);
 	if (left == 0 && !st->is_shut) {
 		st->is_deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (left <= len && st->is_shut)
+	if (left <= len) {
+		st->is_source_done = true;
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		*flags |= st->is_shut ? 0 : NGHTTP2_DATA_FLAG_NO_END_STREAM;
+	}
 	return (ssize_t)(left < len ? left : len);
 }
 
@@ -181,30 +214,68 @@ static void drop_sent(struct h2_stream *st)
 	st->out_at = 0;
 }
 
-void h2_stream_send(struct h2_stream *st, uint8_t *to, size_t len)
+static void send_passed(struct h2_stream *st, struct h2_batch *to, size_t len)
 {
-	if (len > 0)
-		memcpy(to, st->out.data + st->out_at, len);
-	st->out_at += (uint32_t)len;
+	struct h2_passed *passed = &st->session->passed;
+
+	h2_batch_lend(to, passed->at, len);
+	passed->at += len;
+	passed->len -= len;
+}
+
+void h2_stream_send(struct h2_stream *st, struct h2_batch *to, size_t len)
+{
+	size_t from_out = st->out.len - st->out_at;
+
+	if (from_out > len)
+		from_out = len;
+	if (from_out > 0)
+		h2_batch_copy(to, st->out.data + st->out_at, from_out);
+	st->out_at += (uint32_t)from_out;
+	if (len > from_out)
+		send_passed(st, to, len - from_out);
 	if (st->is_orphan) {
 		st->session->answers_left -= len;
 		st->answer_ms = loop_now_ms(st->session->loop);
 	}
-	h2_budget_earn(&st->session->budgets, H2_BUDGET_WINDOWS, 2);
+	h2_budget_earn(&st->session->budgets, H2_BUDGET_WINDOWS,
+		       2 * (1 + (uint32_t)(len > 0 ? len - 1 : 0) / USUAL_FRAME));
 	if (st->out_at == st->out.len)
 		drop_sent(st);
 	if (!st->message && st->out.len - st->out_at <= OUT_LOW)
 		h2_stream_note(st, STREAM_WRITABLE);
 }
 
-nghttp2_data_provider h2_stream_provider(void)
+nghttp2_data_provider h2_stream_provider(struct h2_stream *st)
 {
+	st->has_source = true;
 	return (nghttp2_data_provider){ .read_callback = provide };
+}
+
+static void offer_source(struct h2_stream *st)
+{
+	const nghttp2_data_provider provider = h2_stream_provider(st);
+
+	/* live, and without a source: memory only */
+	(void)nghttp2_submit_data(st->session->ng, NGHTTP2_FLAG_END_STREAM, st->id, &provider);
+}
+
+/* Something was written after the source had said how much there is. */
+void h2_stream_sent(struct h2_stream *st)
+{
+	if (!st->is_source_done)
+		return;
+	st->is_source_done = false;
+	st->has_source = false;
+	if (unsent(st) > 0)
+		offer_source(st);
 }
 
 static void resume(struct h2_stream *st)
 {
-	if (st->is_deferred) {
+	if (!st->has_source && st->is_live) {
+		offer_source(st);
+	} else if (st->is_deferred) {
 		st->is_deferred = false;
 		(void)nghttp2_session_resume_data(st->session->ng, st->id); /* live: cannot fail */
 	}
@@ -219,7 +290,7 @@ static void grow(struct h2_stream *st, size_t len)
 	struct h2_session *s = st->session;
 	uint64_t now_ms = loop_now_ms(s->loop);
 
-	if (st->in.len > 0 || now_ms - st->taken_ms > GROW_MS) {
+	if (st->in.len > 0 || st->lent_len > 0 || now_ms - st->taken_ms > GROW_MS) {
 		st->taken = 0;
 		st->taken_ms = now_ms;
 		return;
@@ -243,22 +314,32 @@ static void give_window_back(struct h2_stream *st, size_t len)
 	h2_session_wake(st->session);
 }
 
+static size_t take_kept(struct h2_stream *st, void *to, size_t len)
+{
+	if (len > st->in.len)
+		len = st->in.len;
+	memcpy(to, st->in.data, len);
+	if (len == st->in.len && st->message)
+		buf_done_secret(&st->in); /* a form, with a password perhaps */
+	else if (len == st->in.len)
+		buf_done(&st->in);
+	else
+		buf_consume(&st->in, len);
+	return len;
+}
+
 static ssize_t read_stream(struct stream *stream, void *to, size_t len)
 {
 	struct h2_stream *st = h2_stream_from(stream);
+	size_t done = 0;
 
-	if (st->in.len > 0) {
-		if (len > st->in.len)
-			len = st->in.len;
-		memcpy(to, st->in.data, len);
-		if (len == st->in.len && st->message)
-			buf_done_secret(&st->in); /* a form, with a password perhaps */
-		else if (len == st->in.len)
-			buf_done(&st->in);
-		else
-			buf_consume(&st->in, len);
-		give_window_back(st, len);
-		return (ssize_t)len;
+	if (st->in.len > 0)
+		done = take_kept(st, to, len);
+	if (st->lent_len > 0 && done < len)
+		done += h2_lent_take(st->session->lent, st, (uint8_t *)to + done, len - done);
+	if (done > 0) {
+		give_window_back(st, done);
+		return (ssize_t)done;
 	}
 	if (st->has_end)
 		return STREAM_END;
@@ -266,6 +347,34 @@ static ssize_t read_stream(struct stream *stream, void *to, size_t len)
 		return STREAM_FAILED;
 	st->wanted |= STREAM_READABLE;
 	return STREAM_AGAIN;
+}
+
+/* Much is not copied but sent from where it lies, as far as the windows and the lower stream admit it now. */
+static size_t pass_on(struct h2_stream *st, const uint8_t *from, size_t len)
+{
+	struct h2_session *s = st->session;
+
+	if (len < PASS_MIN || st->out.len > 0 || !st->is_live || s->state != H2_RUNNING ||
+	    s->unsent.len > 0)
+		return 0;
+	s->passed = (struct h2_passed){ .stream = st, .at = from, .len = len };
+	resume(st);
+	h2_session_write_now(s);
+	len -= s->passed.len;
+	s->passed = (struct h2_passed){ 0 };
+	return len;
+}
+
+static size_t keep_unsent(struct h2_stream *st, const uint8_t *from, size_t len)
+{
+	size_t room = H2_OUT_MAX - st->out.len;
+
+	if (len > room)
+		len = room;
+	if (st->out.len == 0 && len >= BULK_MIN)
+		(void)buf_reserve(&st->out, H2_OUT_MAX);
+	(void)buf_append(&st->out, from, len); /* there is room */
+	return len;
 }
 
 static ssize_t write_stream(struct stream *stream, const struct iovec *iov, int count)
@@ -281,14 +390,13 @@ static ssize_t write_stream(struct stream *stream, const struct iovec *iov, int 
 		st->out_at = 0;
 	}
 	for (int i = 0; i < count; i++) {
-		size_t room = H2_OUT_MAX - st->out.len;
-		size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
+		const uint8_t *from = iov[i].iov_base;
+		size_t passed = pass_on(st, from, iov[i].iov_len);
 
-		if (st->out.len == 0 && part >= BULK_MIN)
-			(void)buf_reserve(&st->out, H2_OUT_MAX);
-		(void)buf_append(&st->out, iov[i].iov_base, part); /* there is room */
-		done += part;
+		done += passed + keep_unsent(st, from + passed, iov[i].iov_len - passed);
 	}
+	if (st->is_failed)
+		return STREAM_FAILED;
 	if (done == 0) {
 		st->wanted |= STREAM_WRITABLE;
 		return STREAM_AGAIN;
@@ -359,9 +467,9 @@ void h2_stream_reset(struct h2_stream *st, uint32_t code)
 
 static void drop_unread(struct h2_stream *st)
 {
-	size_t len = st->in.len;
+	size_t len = st->in.len + st->lent_len;
 
-	buf_done_secret(&st->in);
+	drop_received(st);
 	if (len > 0 && !st->has_end)
 		(void)nghttp2_session_consume_stream(st->session->ng, st->id, len);
 }

@@ -32,6 +32,7 @@ struct h2_stream {
 	struct buf in;
 	struct buf out;
 	uint32_t out_at;
+	uint32_t lent_len; /* received, read after in (h2_lent.h) */
 	int32_t id;
 	uint32_t window;
 	uint32_t taken; /* by a reader that leaves nothing, since taken_ms */
@@ -39,9 +40,11 @@ struct h2_stream {
 	uint64_t answer_ms; /* of an orphan: when it last made progress */
 	unsigned short wanted;
 	unsigned short events;
-	bool is_live : 1;     /* nghttp2 knows it */
-	bool is_deferred : 1; /* the sender waits for bytes */
-	bool is_shut : 1;     /* there will be no more to send */
+	bool is_live : 1;        /* nghttp2 knows it */
+	bool has_source : 1;     /* nghttp2 asks for bytes */
+	bool is_source_done : 1; /* as soon as the frame that it got is sent, it asks no more */
+	bool is_deferred : 1;    /* it waits for bytes */
+	bool is_shut : 1;        /* there will be no more to send */
 	bool is_shut_sent : 1;
 	bool has_end : 1;   /* END_STREAM has come */
 	bool is_orphan : 1; /* nobody reads it: it goes when what is left has been sent */
@@ -63,14 +66,17 @@ void h2_stream_abandon(struct h2_stream *st);
 /* Gone at once. code: what the peer is told, if it can be. */
 void h2_stream_reset(struct h2_stream *st, uint32_t code);
 
-/* The source of data for nghttp2: the stream that is the user data of its stream. */
-nghttp2_data_provider h2_stream_provider(void);
+/* The source of data for nghttp2: the stream that is the user data of its stream. To be named with its head. */
+nghttp2_data_provider h2_stream_provider(struct h2_stream *st);
 
 /* ---- for h2_callbacks.c and h2_session.c ---- */
 
 void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len);
+void h2_stream_keep(struct h2_stream *st, const uint8_t *data, size_t len);
 /* The next len bytes of what was written; those that the provider has announced. */
-void h2_stream_send(struct h2_stream *st, uint8_t *to, size_t len);
+void h2_stream_send(struct h2_stream *st, struct h2_batch *to, size_t len);
+/* A frame of data has gone. */
+void h2_stream_sent(struct h2_stream *st);
 void h2_stream_note(struct h2_stream *st, unsigned events);
 void h2_stream_fail(struct h2_stream *st, const struct err *e);
 void h2_stream_closed(struct h2_stream *st, uint32_t code);

@@ -211,7 +211,9 @@ static ssize_t frame_len(nghttp2_session *ng, uint8_t type, int32_t id, int32_t 
 			 int32_t stream_window, uint32_t peer_max, void *user_data)
 {
 	const struct h2_session *s = user_data;
-	ssize_t room = s->batch ? (ssize_t)h2_batch_room(s->batch) - FRAME_HEADER_LEN : 0;
+	ssize_t room = s->transit.batch
+			       ? (ssize_t)h2_batch_room(s->transit.batch) - FRAME_HEADER_LEN
+			       : 0;
 	ssize_t max = H2_FRAME_MAX - FRAME_HEADER_LEN;
 
 	if (room >= FRAME_MIN && room < max)
@@ -228,10 +230,10 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
 
 	if (!st) /* reset by us meanwhile */
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (FRAME_HEADER_LEN + len > h2_batch_room(s->batch))
+	if (FRAME_HEADER_LEN + len > h2_batch_room(s->transit.batch))
 		return NGHTTP2_ERR_WOULDBLOCK;
-	h2_batch_copy(s->batch, header, FRAME_HEADER_LEN);
-	h2_stream_send(st, s->batch, len);
+	h2_batch_copy(s->transit.batch, header, FRAME_HEADER_LEN);
+	h2_stream_send(st, s->transit.batch, len);
 	return 0;
 }
 

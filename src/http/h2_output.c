@@ -54,7 +54,7 @@ void h2_batch_lend(struct h2_batch *b, const void *at, size_t len)
 /* Those of data come by themselves (h2_callbacks.c). The last one may reach beyond the batch: into unsent. */
 static void collect(struct h2_session *s, struct h2_batch *b)
 {
-	s->batch = b;
+	s->transit.batch = b;
 	while (h2_batch_room(b) > 0 && s->unsent.len == 0) {
 		const uint8_t *frame;
 		ssize_t got = nghttp2_session_mem_send(s->ng, &frame);
@@ -67,7 +67,7 @@ static void collect(struct h2_session *s, struct h2_batch *b)
 		h2_batch_copy(b, frame, part);
 		(void)buf_append(&s->unsent, frame + part, (size_t)got - part); /* it fits */
 	}
-	s->batch = NULL;
+	s->transit.batch = NULL;
 }
 
 /* ---- writing ---- */

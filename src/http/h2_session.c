@@ -227,13 +227,13 @@ static bool read_and_tell(struct h2_session *s)
 	ssize_t got;
 
 	lent.count = 0;
-	s->lent = &lent;
+	s->transit.lent = &lent;
 	got = read_into_nghttp2(s, block);
 	if (s->state == H2_RUNNING && got != STREAM_AGAIN && got <= 0)
 		handle_no_bytes(s, got);
 	tell_all(s);
 	h2_lent_return_all(&lent);
-	s->lent = NULL;
+	s->transit.lent = NULL;
 	loop_block_put(s->loop, block);
 	return got > 0;
 }

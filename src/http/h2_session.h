@@ -69,18 +69,23 @@ struct h2_passed {
 	size_t len;
 };
 
+/* In memory that is borrowed, while a call lasts; NULL otherwise. */
+struct h2_transit {
+	struct h2_batch *batch; /* frames are being collected here */
+	struct h2_lent *lent;   /* bytes of data are being received here */
+	struct h2_passed passed;
+};
+
 struct h2_session {
 	struct loop *loop;
 	struct stream *lower;
 	nghttp2_session *ng;
 	const struct h2_role *role;
 	enum h2_state state;
-	struct list streams;    /* all */
-	struct list due;        /* those to be told something */
-	struct buf unsent;      /* what the lower stream did not take yet */
-	struct h2_batch *batch; /* frames are being collected here */
-	struct h2_lent *lent;   /* bytes of data are being received here */
-	struct h2_passed passed;
+	struct list streams; /* all */
+	struct list due;     /* those to be told something */
+	struct buf unsent;   /* what the lower stream did not take yet */
+	struct h2_transit transit;
 	struct later later;
 	struct timer timer; /* of the states behind H2_RUNNING */
 	struct timer answers_timer;

@@ -50,7 +50,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, struct h2_mess
 static void drop_received(struct h2_stream *st)
 {
 	if (st->lent_len > 0)
-		h2_lent_forget(st->session->lent, st);
+		h2_lent_forget(st->session->transit.lent, st);
 	buf_done_secret(&st->in);
 }
 
@@ -117,9 +117,9 @@ void h2_stream_receive(struct h2_stream *st, const uint8_t *data, size_t len)
 		(void)nghttp2_session_consume_stream(s->ng, st->id, len);
 		return;
 	}
-	if (!s->lent || !h2_lent_add(s->lent, st, data, len)) {
+	if (!s->transit.lent || !h2_lent_add(s->transit.lent, st, data, len)) {
 		if (st->lent_len > 0) /* in order */
-			h2_lent_return(s->lent, st);
+			h2_lent_return(s->transit.lent, st);
 		h2_stream_keep(st, data, len);
 	}
 	h2_stream_note(st, STREAM_READABLE);
@@ -174,7 +174,7 @@ void h2_stream_closed(struct h2_stream *st, uint32_t code)
 
 static size_t unsent(const struct h2_stream *st)
 {
-	const struct h2_passed *passed = &st->session->passed;
+	const struct h2_passed *passed = &st->session->transit.passed;
 
 	return st->out.len - st->out_at + (passed->stream == st ? passed->len : 0);
 }
@@ -216,7 +216,7 @@ static void drop_sent(struct h2_stream *st)
 
 static void send_passed(struct h2_stream *st, struct h2_batch *to, size_t len)
 {
-	struct h2_passed *passed = &st->session->passed;
+	struct h2_passed *passed = &st->session->transit.passed;
 
 	h2_batch_lend(to, passed->at, len);
 	passed->at += len;
@@ -290,15 +290,16 @@ static void grow(struct h2_stream *st, size_t len)
 	struct h2_session *s = st->session;
 	uint64_t now_ms = loop_now_ms(s->loop);
 
-	if (st->in.len > 0 || st->lent_len > 0 || now_ms - st->taken_ms > GROW_MS) {
-		st->taken = 0;
-		st->taken_ms = now_ms;
+	if (st->in.len > 0 || st->lent_len > 0 || now_ms - st->pace.since_ms > GROW_MS) {
+		st->pace.taken = 0;
+		st->pace.since_ms = now_ms;
 		return;
 	}
-	st->taken += (uint32_t)len;
-	if (st->taken < st->window || st->window == H2_WINDOW_MAX || s->growth_left < st->window)
+	st->pace.taken += (uint32_t)len;
+	if (st->pace.taken < st->window || st->window == H2_WINDOW_MAX ||
+	    s->growth_left < st->window)
 		return;
-	st->taken = 0;
+	st->pace.taken = 0;
 	s->growth_left -= st->window;
 	st->window *= 2;
 	(void)nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id,
@@ -336,7 +337,8 @@ static ssize_t read_stream(struct stream *stream, void *to, size_t len)
 	if (st->in.len > 0)
 		done = take_kept(st, to, len);
 	if (st->lent_len > 0 && done < len)
-		done += h2_lent_take(st->session->lent, st, (uint8_t *)to + done, len - done);
+		done += h2_lent_take(st->session->transit.lent, st, (uint8_t *)to + done,
+				     len - done);
 	if (done > 0) {
 		give_window_back(st, done);
 		return (ssize_t)done;
@@ -357,11 +359,11 @@ static size_t pass_on(struct h2_stream *st, const uint8_t *from, size_t len)
 	if (len < PASS_MIN || st->out.len > 0 || !st->is_live || s->state != H2_RUNNING ||
 	    s->unsent.len > 0)
 		return 0;
-	s->passed = (struct h2_passed){ .stream = st, .at = from, .len = len };
+	s->transit.passed = (struct h2_passed){ .stream = st, .at = from, .len = len };
 	resume(st);
 	h2_session_write_now(s);
-	len -= s->passed.len;
-	s->passed = (struct h2_passed){ 0 };
+	len -= s->transit.passed.len;
+	s->transit.passed = (struct h2_passed){ 0 };
 	return len;
 }
 

@@ -23,6 +23,12 @@ struct h2_message {
 	void (*on_change)(struct h2_message *m, struct h2_stream *st);
 };
 
+/* Of a reader that leaves nothing: so much since then. */
+struct h2_pace {
+	uint32_t taken;
+	uint64_t since_ms;
+};
+
 struct h2_stream {
 	struct stream stream;
 	struct h2_session *session;
@@ -35,8 +41,7 @@ struct h2_stream {
 	uint32_t lent_len; /* received, read after in (h2_lent.h) */
 	int32_t id;
 	uint32_t window;
-	uint32_t taken; /* by a reader that leaves nothing, since taken_ms */
-	uint64_t taken_ms;
+	struct h2_pace pace;
 	uint64_t answer_ms; /* of an orphan: when it last made progress */
 	unsigned short wanted;
 	unsigned short events;

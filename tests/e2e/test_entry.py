@@ -213,7 +213,7 @@ def test_nobody_is_believed_who_need_not_be(plain):
 
 @pytest.mark.parametrize("hops, values, expected", [
     (1, [CLIENT], 200), (1, [f"{CLIENT}, 203.0.113.9"], 403), (1, [f"203.0.113.9, {CLIENT}"], 200),
-    (1, ["203.0.113.9", CLIENT], 200), (1, [], 403), (1, [f"{CLIENT}:80"], 403),
+    (1, ["203.0.113.9", CLIENT], 200), (1, [], 403), (1, [f"{CLIENT}:80"], 200), (1, [f"{CLIENT}:"], 403),
     (2, [f"{CLIENT}, 203.0.113.9"], 200), (2, [CLIENT, "203.0.113.9"], 200), (2, [CLIENT], 403),
     (2, [f"{CLIENT}, 203.0.113.9, 203.0.113.10"], 403),
 ])

@@ -15,7 +15,8 @@ packages_build="build-essential meson ninja-build pkg-config libuv1-dev libssl-d
 packages_demo="redis-server redis-tools python3"
 packages_test="redis-server redis-tools openssh-server openssh-client postgresql postgresql-client chromium
   chromium-driver python3-venv curl procps util-linux nodejs npm tinyproxy squid dante-server iproute2 haproxy nginx-light libnginx-mod-stream nghttp2-client
-  dnsmasq-base bind9-dnsutils zsh fish"
+  dnsmasq-base bind9-dnsutils zsh fish mariadb-server-core mariadb-client-core tigervnc-standalone-server
+  softhsm2 opensc opensc-pkcs11 p11-kit p11-kit-modules libengine-pkcs11-openssl"
 packages_fuzz="clang libclang-rt-14-dev"
 packages_cross="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static"
 packages_format="clang-format"

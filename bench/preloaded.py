@@ -5,7 +5,10 @@ import socket
 
 def environment(build, directory):
     """With this a gateway is started that shall be asked."""
-    return {"LD_PRELOAD": str(build / "bench" / "bench-preload.so"), "BENCH_PRELOAD": str(directory / "preload.sock")}
+    library = build / "bench" / "bench-preload.so"
+    if not library.exists():
+        raise SystemExit(f"bench: {library} is not built")
+    return {"LD_PRELOAD": str(library), "BENCH_PRELOAD": str(directory / "preload.sock")}
 
 
 def ask(directory):

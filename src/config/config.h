@@ -88,7 +88,8 @@ struct config_storage {
 
 /* The signed assertion of who somebody is. */
 struct config_assertion {
-	struct str signing_key_pem;  /* empty: derived from the shared secret */
+	struct str signing_key_pem; /* empty: derived from the shared secret */
+	struct position signing_key_at;
 	struct config_pairs headers; /* header in lower case -> claim */
 	bool issuer_is_uri;
 	bool has_endpoint; /* runtime_flags.pomerium_jwt_endpoint */
@@ -159,7 +160,9 @@ struct config_san_match {
 /* downstream_mtls (configuration.md 3.6) */
 struct config_client_certificates {
 	struct str ca_pem; /* empty: none asked for, unless a route has a CA of its own */
+	struct position ca_at;
 	struct str crl_pem;
+	struct position crl_at;
 	enum config_enforcement enforcement;
 	const struct config_san_match *sans;
 	size_t san_count;

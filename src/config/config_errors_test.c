@@ -171,42 +171,6 @@ static void test_values(void **state)
 	mem_free(report);
 }
 
-static void test_secrets(void **state)
-{
-	static const struct bad_case cases[] = {
-		{ "shared_secret: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n",
-		  "E c.yaml:1:16: shared_secret: is not standard base64 (without blanks)\n" },
-		{ "shared_secret: ' AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='\n",
-		  "E c.yaml:1:16: shared_secret: is not standard base64 (without blanks)\n" },
-		{ "shared_secret: |\n  AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
-		  "E c.yaml:2:1: shared_secret: is not standard base64 (without blanks)\n" },
-		{ "cookie_secret: c2hvcnQ=\n",
-		  "E c.yaml:1:16: cookie_secret: must be the base64 of "
-		  "32 bytes, not of 5\n" },
-		{ "cookie_secret_file: /nonexistent/secret\n",
-		  "E c.yaml:1:21: cookie_secret_file: cannot open /nonexistent/secret: No such "
-		  "file or directory\n" },
-		{ "certificate_file: /nonexistent/a\n",
-		  "E c.yaml:1:19: certificate_file needs certificate_key_file too\n" },
-		{ "certificate_key: QQ==\n",
-		  "E c.yaml:1:18: certificate_key needs certificate too\n" },
-		{ "certificate: '*'\ncertificate_key: QQ==\n",
-		  "E c.yaml:1:14: certificate: is not standard base64 of PEM text\n" },
-		{ "certificates:\n  - cert: /nonexistent/a\n    key: /nonexistent/b\n  - cert: c\n  "
-		  "- {}\n",
-		  "E c.yaml:2:11: certificates[0].cert: cannot open /nonexistent/a: No such file or "
-		  "directory\n"
-		  "E c.yaml:3:10: certificates[0].key: cannot open /nonexistent/b: No such file or "
-		  "directory\n"
-		  "E c.yaml:4:11: certificates[1].cert needs key too\n"
-		  "E c.yaml:5:5: certificates[2] needs cert and key\n" },
-		{ "certificates: {cert: a, key: b}\n",
-		  "E c.yaml:1:15: certificates: must be a list\n" },
-	};
-
-	check_cases(cases, ARRAY_LEN(cases));
-}
-
 static void test_users(void **state)
 {
 	static const struct bad_case cases[] = {
@@ -364,7 +328,6 @@ int main(void)
 		cmocka_unit_test(test_what_must_not_be_ignored),
 		cmocka_unit_test(test_removed_keys),
 		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_errors_outlive_warnings),

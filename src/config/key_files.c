@@ -270,11 +270,15 @@ static void load_pair(struct loader *l, const struct pair_source *source, struct
 
 	value_path_format(source->up ? source->up : &certificate, origin);
 	position_format(at, place);
-	config->tls.key_pairs[config->tls.key_pair_count++] = (struct config_key_pair){
+	size_t errors_before = l->report->error_count;
+	struct config_key_pair *pair = &config->tls.key_pairs[config->tls.key_pair_count];
+	*pair = (struct config_key_pair){
 		.certificate_pem = source->read(l, &certificate, source->certificate, config),
 		.key_pem = source->read(l, &key, source->key, config),
 		.origin = arena_printf(&config->arena, "%s: %s", place, origin).at,
 	};
+	if (l->report->error_count == errors_before) /* or it would be told once more */
+		config->tls.key_pair_count++;
 }
 
 void certificates_load(struct loader *l, const struct options *options, struct config *config)
@@ -359,6 +363,7 @@ struct str signing_key_load(struct loader *l, const struct options *options, str
 	struct value_path path = { .key = str_from(is_from_file ? source.file_key : source.key) };
 	struct text_value value = { .at = is_from_file ? o->file.at : o->text.at };
 
+	config->assertion.signing_key_at = value.at;
 	value.text = str_trim(secret_text_load(l, &source, config));
 	if (str_is_empty(value.text) || str_starts_with(value.text, STR("-----BEGIN ")))
 		return value.text;

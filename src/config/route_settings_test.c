@@ -296,6 +296,26 @@ static void test_bad_upstreams(void **state)
 		{ S("    max_tunnels: 0\n"),
 		  "E c.yaml:4:18: routes[0].max_tunnels: must be at least 1; left out, there is no "
 		  "limit\n" },
+		{ S("    load_balancing_policy: fair\n"),
+		  "E c.yaml:4:28: routes[0].load_balancing_policy: \"fair\" is not one of round_robin, least_request, ring_hash, random, maglev\n" },
+		{ S("    load_balancing_policy: [x]\n"),
+		  "E c.yaml:4:28: routes[0].load_balancing_policy: must be a text, not a list\n" },
+		{ S("    healthy_panic_threshold: x\n"),
+		  "E c.yaml:4:30: routes[0].healthy_panic_threshold: \"x\" is not a number\n" },
+		{ S("    circuit_breaker_thresholds: {max_connections: x}\n"),
+		  "E c.yaml:4:51: routes[0].circuit_breaker_thresholds.max_connections: \"x\" is not a number\n" },
+		{ S("    timeout: x\n"),
+		  "E c.yaml:4:14: routes[0].timeout: \"x\" is not a duration (30s, 5m, 1h30m)\n" },
+		{ S("    idle_timeout: -1s\n"),
+		  "E c.yaml:4:19: routes[0].idle_timeout: must not be negative\n" },
+		{ S("    idle_timeout: 30\n"),
+		  "E c.yaml:4:19: routes[0].idle_timeout: must be at least 1ms (a bare number counts nanoseconds)\n" },
+		{ S("    tunnel_reauthorization: never\n"),
+		  "E c.yaml:4:29: routes[0].tunnel_reauthorization: \"never\" is not one of close, off\n" },
+		{ S("    max_tunnels: x\n"),
+		  "E c.yaml:4:18: routes[0].max_tunnels: \"x\" is not a number\n" },
+		{ S("    tls_skip_verify: perhaps\n"),
+		  "E c.yaml:4:22: routes[0].tls_skip_verify: \"perhaps\" is not true or false\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -332,6 +352,17 @@ static void test_bad_checks(void **state)
 		{ C("[{tcp_health_check: 5}]"),
 		  "E c.yaml:4:40: routes[0].health_checks[0].tcp_health_check: must be a mapping (key: "
 		  "value)\n" },
+		{ C("[x]"),
+		  "E c.yaml:4:21: routes[0].health_checks[0]: must be a mapping (key: value)\n"
+		  "E c.yaml:4:21: routes[0].health_checks[0] needs a tcp_health_check\n" },
+		{ C("[{tcp_health_check: {}, interval: '5'}]"),
+		  "E c.yaml:4:54: routes[0].health_checks[0].interval: \"5\" is not a duration (30s, 5m, 1h30m)\n" },
+		{ C("[{tcp_health_check: {}, timeout: soon}]"),
+		  "E c.yaml:4:53: routes[0].health_checks[0].timeout: \"soon\" is not a duration (30s, 5m, 1h30m)\n" },
+		{ C("[{tcp_health_check: {}, unhealthy_threshold: 0}]"),
+		  "E c.yaml:4:65: routes[0].health_checks[0].unhealthy_threshold: must be at least 1\n" },
+		{ C("[{tcp_health_check: {}, unhealthy_threshold: 4294967296}]"),
+		  "E c.yaml:4:65: routes[0].health_checks[0].unhealthy_threshold: must not be more than 4294967295\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -362,6 +393,28 @@ static void test_bad_keys(void **state)
 		  "E c.yaml:4:31: routes[0].tls_upstream_server_name: \"a b\" is not a host name\n" },
 		{ S("    tls_server_name: a:1\n"),
 		  "E c.yaml:4:22: routes[0].tls_server_name: \"a:1\" is not a host name\n" },
+		{ S("    tls_client_key: QQ==\n"),
+		  "E c.yaml:4:21: routes[0].tls_client_key needs tls_client_cert too\n" },
+		{ S("    tls_client_cert_file: /x\n"),
+		  "E c.yaml:4:27: routes[0].tls_client_cert_file needs tls_client_key_file too\n" },
+		{ S("    tls_client_cert_file: /nonexistent/c\n"
+		    "    tls_client_key_file: /nonexistent/k\n"),
+		  "E c.yaml:4:27: routes[0].tls_client_cert_file: cannot open /nonexistent/c: No such file or directory\n"
+		  "E c.yaml:5:26: routes[0].tls_client_key_file: cannot open /nonexistent/k: No such file or directory\n" },
+		{ S("    tls_client_cert: '*'\n"
+		    "    tls_client_key: QQ==\n"),
+		  "E c.yaml:4:22: routes[0].tls_client_cert: is not standard base64 of PEM text\n" },
+		{ S("    tls_client_cert: QQ==\n"
+		    "    tls_client_key: QQ==\n"),
+		  "E c.yaml:4:22: routes[0].tls_client_cert: there is no -----BEGIN CERTIFICATE----- in it\n" },
+		{ S("    tls_custom_ca: '*'\n"),
+		  "E c.yaml:4:20: routes[0].tls_custom_ca: is not standard base64 of PEM text\n" },
+		{ S("    tls_custom_ca: QQ==\n"),
+		  "E c.yaml:4:20: routes[0].tls_custom_ca: there is no -----BEGIN CERTIFICATE----- in it\n" },
+		{ S("    tls_downstream_client_ca_file: /nonexistent/x\n"),
+		  "E c.yaml:4:36: routes[0].tls_downstream_client_ca_file: cannot open /nonexistent/x: No such file or directory\n" },
+		{ S("    tls_downstream_client_ca: QQ==\n"),
+		  "E c.yaml:4:31: routes[0].tls_downstream_client_ca: there is no -----BEGIN CERTIFICATE----- in it\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

@@ -121,6 +121,18 @@ static void check_depends_on(struct loader *l, const struct value_path *up,
 				   "has no effect on tunnels: one login is good for all routes");
 }
 
+/* Neither has an effect on a tunnel, but whoever wrote both must not be told that all is well. */
+static void check_rewrites(struct loader *l, const struct value_path *path,
+			   const struct yaml_node *node)
+{
+	const struct yaml_node *prefix = yaml_get(node, STR("prefix_rewrite"));
+	const struct yaml_node *pattern = yaml_get(node, STR("regex_rewrite_pattern"));
+
+	if (prefix && pattern && !str_is_empty(prefix->text) && !str_is_empty(pattern->text))
+		loader_value_error(l, path, pattern->at,
+				   "prefix_rewrite and regex_rewrite_pattern exclude each other");
+}
+
 static void read_settings(struct routes *r, const struct value_path *path,
 			  const struct route_options *o, struct config_route *route)
 {
@@ -171,6 +183,7 @@ static void load_tunnel_route(struct routes *r, const struct value_path *path,
 	char text[VALUE_PATH_TEXT_MAX];
 
 	schema_load(l, path, node, &route_schema, &options);
+	check_rewrites(l, path, node);
 	read_settings(r, path, &options, &route);
 	if (is_udp)
 		leave_out_tcp(l, path, &options, &route.upstream);

@@ -114,6 +114,20 @@ static void load_value(struct loader *l, const struct value_path *path,
 	}
 }
 
+/* What has no effect is refused all the same when it is not what the reference would read. */
+static bool has_form(struct loader *l, const struct value_path *path, const struct yaml_node *node,
+		     const struct setting *setting)
+{
+	struct bool_value flag;
+	struct duration_value duration;
+
+	if (setting->type == SETTING_BOOL)
+		return value_read_bool(l, path, node, &flag) == 0;
+	if (setting->type == SETTING_DURATION)
+		return value_read_duration(l, path, node, &duration) == 0;
+	return true;
+}
+
 static void load_setting(struct loader *l, const struct value_path *path,
 			 const struct yaml_pair *pair, const struct setting *setting, void *record)
 {
@@ -122,9 +136,11 @@ static void load_setting(struct loader *l, const struct value_path *path,
 		load_value(l, path, pair, setting, record);
 		return;
 	case SETTING_NO_EFFECT:
+		if (!is_harmless(setting, pair->value))
+			(void)has_form(l, path, pair->value, setting); /* reported */
 		return;
 	case SETTING_LATER:
-		if (!is_harmless(setting, pair->value))
+		if (!is_harmless(setting, pair->value) && has_form(l, path, pair->value, setting))
 			loader_key_warning(l, path, pair->at,
 					   "is not supported yet and has no effect");
 		return;

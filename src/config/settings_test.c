@@ -238,6 +238,31 @@ static void test_bad_listeners(void **state)
 		  "E c.yaml:1:23: xff_num_trusted_hops: must not be more than 4294967295\n" },
 		{ "use_proxy_protocol: v2\n",
 		  "E c.yaml:1:21: use_proxy_protocol: \"v2\" is not true or false\n" },
+		{ "insecure_server: perhaps\n",
+		  "E c.yaml:1:18: insecure_server: \"perhaps\" is not true or false\n" },
+		{ "http_redirect_addr: here\n",
+		  "E c.yaml:1:21: http_redirect_addr: \"here\" is not a listening address (host:port or :port)\n" },
+		{ "health_check_addr: '[::1]'\n",
+		  "E c.yaml:1:20: health_check_addr: the port of \"[::1]\" is not a number up to 65535\n" },
+		{ "health_check_systemd_disabled: perhaps\n",
+		  "E c.yaml:1:32: health_check_systemd_disabled: \"perhaps\" is not true or false\n" },
+		{ "services: ','\n",
+		  "E c.yaml:1:11: services: \"\" is not a service type (all)\n" },
+		{ "xff_num_trusted_hops: -1\n",
+		  "E c.yaml:1:23: xff_num_trusted_hops: \"-1\" is not a number\n" },
+		{ "programmatic_redirect_domain_whitelist: [[a]]\n",
+		  "E c.yaml:1:42: programmatic_redirect_domain_whitelist[0]: must be a text, not a list\n" },
+		{ "authenticate_service_url: login.example.com\n",
+		  "E c.yaml:1:27: authenticate_service_url: \"login.example.com\": the URL does not begin with scheme://\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_report(cases[i].text, cases[i].report);
+}
+
+static void test_bad_limits(void **state)
+{
+	static const struct bad_case cases[] = {
 		{ "max_tunnels: 0\n",
 		  "E c.yaml:1:14: max_tunnels: must be at least 1; left out, there is no limit\n" },
 		{ "max_handshakes: -1\n",
@@ -250,6 +275,32 @@ static void test_bad_listeners(void **state)
 		  "E c.yaml:1:16: timeout_write: \"x\" is not a duration (30s, 5m, 1h30m)\n" },
 		{ "tunnel_reauthorization: never\n",
 		  "E c.yaml:1:25: tunnel_reauthorization: \"never\" is not one of close, off\n" },
+		{ "max_tunnels: x\n", "E c.yaml:1:14: max_tunnels: \"x\" is not a number\n" },
+		{ "max_connections: 0\n"
+		  "max_handshakes: 0\n",
+		  "E c.yaml:1:18: max_connections: must be at least 1; left out, there is no limit\n"
+		  "E c.yaml:2:17: max_handshakes: must be at least 1; left out, there is no limit\n" },
+		{ "timeout_idle: -1s\n", "E c.yaml:1:15: timeout_idle: must not be negative\n" },
+		{ "timeout_read: x\n"
+		  "timeout_idle: x\n",
+		  "E c.yaml:1:15: timeout_read: \"x\" is not a duration (30s, 5m, 1h30m)\n"
+		  "E c.yaml:2:15: timeout_idle: \"x\" is not a duration (30s, 5m, 1h30m)\n" },
+		{ "timeout_write: -1s\n", "E c.yaml:1:16: timeout_write: must not be negative\n" },
+		{ "drain_timeout: -1s\n", "E c.yaml:1:16: drain_timeout: must not be negative\n" },
+		{ "tunnel_reauthorization: [x]\n",
+		  "E c.yaml:1:25: tunnel_reauthorization: must be a text, not a list\n" },
+		{ "circuit_breaker_thresholds: {max_connections: x, max_pending_requests: -1}\n",
+		  "E c.yaml:1:47: circuit_breaker_thresholds.max_connections: \"x\" is not a number\n"
+		  "E c.yaml:1:72: circuit_breaker_thresholds.max_pending_requests: \"-1\" is not a number\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_report(cases[i].text, cases[i].report);
+}
+
+static void test_bad_logs(void **state)
+{
+	static const struct bad_case cases[] = {
 		{ "log_level: loud\nproxy_log_level: 3\n",
 		  "E c.yaml:1:12: log_level: \"loud\" is not a log level (trace, debug, info, warn, "
 		  "error, fatal, off)\n"
@@ -262,6 +313,12 @@ static void test_bad_listeners(void **state)
 		  "out\n" },
 		{ "audit_overflow: wait\n",
 		  "E c.yaml:1:17: audit_overflow: \"wait\" is not one of block, drop\n" },
+		{ "log_level: [a]\n", "E c.yaml:1:12: log_level: must be a text, not a list\n" },
+		{ "authorize_log_fields: [user, usr, headers.]\n",
+		  "W c.yaml:1:30: authorize_log_fields[1]: \"usr\" is not a field and is left out\n"
+		  "W c.yaml:1:35: authorize_log_fields[2]: \"headers.\" is not a field and is left out\n" },
+		{ "audit_log_file: [a]\n",
+		  "E c.yaml:1:17: audit_log_file: must be a text, not a list\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -285,6 +342,12 @@ static void test_bad_metrics(void **state)
 		{ "metrics_certificate: QQ==\nmetrics_certificate_key: QQ==\n",
 		  "E c.yaml:1:22: metrics_certificate: there is no -----BEGIN CERTIFICATE----- in "
 		  "it\n" },
+		{ "metrics_address: here\n",
+		  "E c.yaml:1:18: metrics_address: \"here\" is not a listening address (host:port or :port)\n" },
+		{ "metrics_certificate_file: /nonexistent/c\n"
+		  "metrics_certificate_key_file: /nonexistent/k\n",
+		  "E c.yaml:1:27: metrics_certificate_file: cannot open /nonexistent/c: No such file or directory\n"
+		  "E c.yaml:2:31: metrics_certificate_key_file: cannot open /nonexistent/k: No such file or directory\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -330,6 +393,16 @@ static void test_bad_client_certificates(void **state)
 		  "E c.yaml:2:78: downstream_mtls.match_subject_alt_names[4].dns: must not be empty\n"
 		  "E c.yaml:2:89: downstream_mtls.match_subject_alt_names[5].dns: is not a pattern: at "
 		  "character 2: missing closing parenthesis\n" },
+		{ "downstream_mtls: x\n",
+		  "E c.yaml:1:18: downstream_mtls: must be a mapping (key: value)\n" },
+		{ "downstream_mtls: {ca_file: /nonexistent/x}\n",
+		  "E c.yaml:1:28: downstream_mtls.ca_file: cannot open /nonexistent/x: No such file or directory\n" },
+		{ "downstream_mtls: {crl: QQ==, crl_file: /x}\n",
+		  "E c.yaml:1:40: downstream_mtls.crl_file and crl exclude each other\n" },
+		{ "downstream_mtls: {crl: '*'}\n",
+		  "E c.yaml:1:24: downstream_mtls.crl: is not standard base64 of PEM text\n" },
+		{ "downstream_mtls: {max_verify_depth: x}\n",
+		  "E c.yaml:1:37: downstream_mtls.max_verify_depth: \"x\" is not a number\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -347,6 +420,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_client_certificates, folder_setup,
 						folder_teardown),
 		cmocka_unit_test(test_bad_listeners),
+		cmocka_unit_test(test_bad_limits),
+		cmocka_unit_test(test_bad_logs),
 		cmocka_unit_test(test_bad_metrics),
 		cmocka_unit_test(test_bad_client_certificates),
 	};

@@ -80,6 +80,21 @@ static void test_shape(void **state)
 		{ "deny: {or: [{not: []}]}",
 		  AT(1, 14) ".deny.or[0].not: operators are not nested: a criterion is needed "
 			    "here\n" },
+		{ "- [x]", AT(1, 3) "[0]: a mapping of \"allow\" and \"deny\" is needed here\n" },
+		{ "allow: accept",
+		  AT(1, 8) ".allow: a mapping of operators is needed here (and, or, not, nor)\n" },
+		{ "deny: 5",
+		  AT(1, 7) ".deny: a mapping of operators is needed here (and, or, not, nor)\n" },
+		{ "allow: {or:}", AT(1, 9) ".allow.or: a list of criteria is needed here\n" },
+		{ "allow: {or: x}", AT(1, 13) ".allow.or: a list of criteria is needed here\n" },
+		{ "allow: {or: [[accept]]}",
+		  AT(1, 14) ".allow.or[0]: a mapping with one criterion is needed here\n" },
+		{ "allow: {or: [~]}",
+		  AT(1, 14) ".allow.or[0]: a mapping with one criterion is needed here\n" },
+		{ "allow: {and: [{or: []}, {nor: []}, {and: []}]}",
+		  AT(1, 16) ".allow.and[0].or: operators are not nested: a criterion is needed here\n" AT(1, 26) ".allow.and[1].nor: operators are not nested: a criterion is needed here\n" AT(
+			  1,
+			  37) ".allow.and[2].and: operators are not nested: a criterion is needed here\n" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -123,6 +138,131 @@ static void test_criteria(void **state)
 	};
 
 	check(cases, ARRAY_LEN(cases));
+}
+
+static void test_matchers(void **state)
+{
+	static const struct problem_case cases[] = {
+		{ "allow: {or: [{user: {not_in: a}}]}",
+		  AT(1, 30) ".allow.or[0].user.not_in: a list is needed here\n" },
+		{ "allow: {or: [{user: {starts_with: 5}}]}",
+		  AT(1, 35) ".allow.or[0].user.starts_with: a text is needed here\n" },
+		{ "allow: {or: [{user: {starts_with: [a]}}, {domain: {ends_with: {a: b}}}]}",
+		  AT(1, 35) ".allow.or[0].user.starts_with: a text is needed here\n" AT(
+			  1, 63) ".allow.or[1].domain.ends_with: a text is needed here\n" },
+		{ "allow: {or: [{domain: {like: x}}]}",
+		  AT(1,
+		     24) ".allow.or[0].domain: \"like\" is not an operator here (is, not, in, not_in, starts_with, ends_with, contains)\n" },
+		{ "allow: {or: [{http_method: {has: x}}, {http_path: {regex: x}}]}",
+		  AT(1, 29) ".allow.or[0].http_method: \"has\" is not an operator here (is, not, in, not_in, starts_with, ends_with, contains)\n" AT(
+			  1,
+			  52) ".allow.or[1].http_path: \"regex\" is not an operator here (is, not, in, not_in, starts_with, ends_with, contains)\n" },
+		{ "allow: {or: [{claim/x: {in: [a]}}, {claim/x: {not: a}}]}",
+		  AT(1, 25) ".allow.or[0].claim/x: \"in\" is not an operator here (has, is, exclude)\n" AT(
+			  1,
+			  47) ".allow.or[1].claim/x: \"not\" is not an operator here (has, is, exclude)\n" },
+		{ "allow: {or: [{groups: {starts_with: a}}]}",
+		  AT(1,
+		     24) ".allow.or[0].groups: \"starts_with\" is not an operator here (has, is, exclude)\n" },
+		{ "allow: {or: [{source_ip: {is: 10.0.0.1}}]}",
+		  AT(1,
+		     26) ".allow.or[0].source_ip: an IP address or a range like 10.0.0.0/8 is needed here\n" },
+		{ "allow: {or: [{source_ip: 5}]}",
+		  AT(1,
+		     26) ".allow.or[0].source_ip: \"5\" is not an IP address or a range like 10.0.0.0/8\n" },
+		{ "allow: {or: [{source_ip: [5, [10.0.0.1]]}]}",
+		  AT(1, 27) ".allow.or[0].source_ip[0]: \"5\" is not an IP address or a range like 10.0.0.0/8\n" AT(
+			  1,
+			  30) ".allow.or[0].source_ip[1]: an IP address or a range like 10.0.0.0/8 is needed here\n" },
+		{ "allow: {or: [{source_ip:}]}",
+		  AT(1,
+		     15) ".allow.or[0].source_ip: an IP address or a range like 10.0.0.0/8 is needed here\n" },
+	};
+
+	check(cases, ARRAY_LEN(cases));
+}
+
+static void test_certificates(void **state)
+{
+	static const struct problem_case cases[] = {
+		{ "allow: {or: [{client_certificate: x}]}",
+		  AT(1,
+		     35) ".allow.or[0].client_certificate: a mapping is needed here (fingerprint, spki_hash, san_email, san_dns, san_uri)\n" },
+		{ "allow: {or: [{client_certificate:}]}",
+		  AT(1,
+		     15) ".allow.or[0].client_certificate: a mapping is needed here (fingerprint, spki_hash, san_email, san_dns, san_uri)\n" },
+		{ "allow: {or: [{client_certificate: [fingerprint]}]}",
+		  AT(1,
+		     35) ".allow.or[0].client_certificate: a mapping is needed here (fingerprint, spki_hash, san_email, san_dns, san_uri)\n" },
+		{ "allow: {or: [{client_certificate: {fingerprint: 5}}]}",
+		  AT(1,
+		     49) ".allow.or[0].client_certificate.fingerprint: \"5\" is not a SHA-256 fingerprint: 64 lower-case hexadecimal digits, or 32 upper-case bytes with ':'\n" },
+		{ "allow: {or: [{client_certificate: {fingerprint: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA}}]}",
+		  AT(1,
+		     49) ".allow.or[0].client_certificate.fingerprint: \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" is not a SHA-256 fingerprint: 64 lower-case hexadecimal digits, or 32 upper-case bytes with ':'\n" },
+		{ "allow: {or: [{client_certificate: {fingerprint: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]}}]}",
+		  AT(1,
+		     116) ".allow.or[0].client_certificate.fingerprint[1]: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" is not a SHA-256 fingerprint: 64 lower-case hexadecimal digits, or 32 upper-case bytes with ':'\n" },
+		{ "allow: {or: [{client_certificate: {fingerprint: {is: x}}}]}",
+		  AT(1,
+		     49) ".allow.or[0].client_certificate.fingerprint: a SHA-256 fingerprint: 64 lower-case hexadecimal digits, or 32 upper-case bytes with ':' is needed here\n" },
+		{ "allow: {or: [{client_certificate: {fingerprint: 'ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab'}}]}",
+		  AT(1,
+		     49) ".allow.or[0].client_certificate.fingerprint: \"ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab\" is not a SHA-256 fingerprint: 64 lower-case hexadecimal digits, or 32 upper-case bytes with ':'\n" },
+		{ "allow: {or: [{client_certificate: {spki_hash: QQ==}}]}",
+		  AT(1,
+		     47) ".allow.or[0].client_certificate.spki_hash: \"QQ==\" is not the SHA-256 of a public key in base64\n" },
+		{ "allow: {or: [{client_certificate: {spki_hash: [[x]]}}]}",
+		  AT(1,
+		     48) ".allow.or[0].client_certificate.spki_hash[0]: the SHA-256 of a public key in base64 is needed here\n" },
+		{ "allow: {or: [{client_certificate: {san_email: {not_in: [a]}}}]}",
+		  AT(1,
+		     48) ".allow.or[0].client_certificate.san_email: \"not_in\" is not an operator here (is, not, in, starts_with, ends_with, contains)\n" },
+		{ "allow: {or: [{client_certificate: {san_dns: {in: a}}}]}",
+		  AT(1, 50) ".allow.or[0].client_certificate.san_dns.in: a list is needed here\n" },
+		{ "allow: {or: [{client_certificate: {san_uri: {has: a}}}]}",
+		  AT(1,
+		     46) ".allow.or[0].client_certificate.san_uri: \"has\" is not an operator here (is, not, in, starts_with, ends_with, contains)\n" },
+	};
+
+	check(cases, ARRAY_LEN(cases));
+}
+
+/* Those of other gateways: named, so that nobody believes them to be in force. */
+static void test_criteria_there_are_not(void **state)
+{
+	static const char *const refused[] = { "device",
+					       "mcp_tool",
+					       "pomerium_routes",
+					       "record",
+					       "ssh_ca",
+					       "ssh_publickey",
+					       "ssh_username",
+					       "ssh_username_matches_claim",
+					       "ssh_username_matches_email" };
+	char text[128];
+	char expected[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		(void)snprintf(text, sizeof(text), "deny: {or: [{%s: {}}]}", refused[i]);
+		(void)snprintf(expected, sizeof(expected),
+			       AT(1, 14) ".deny.or[0].%s: %s is not supported by this gateway\n",
+			       refused[i], refused[i]);
+		const struct problem_case one = { text, expected };
+		check(&one, 1);
+	}
+	static const struct problem_case unknown[] = {
+		{ "allow: {or: [{client_certificate_ok: {}}]}",
+		  AT(1,
+		     15) ".allow.or[0].client_certificate_ok: \"client_certificate_ok\" is not a criterion\n" },
+		{ "allow: {or: [{udp: {}}]}",
+		  AT(1, 15) ".allow.or[0].udp: \"udp\" is not a criterion\n" },
+		{ "allow: {or: [{http_host/x: {}}]}",
+		  AT(1, 15) ".allow.or[0].http_host/x: http_host takes no \"/\"\n" },
+		{ "allow: {or: [{date/x: {}}]}",
+		  AT(1, 15) ".allow.or[0].date/x: date takes no \"/\"\n" },
+	};
+	check(unknown, ARRAY_LEN(unknown));
 }
 
 static void test_addresses(void **state)
@@ -276,9 +416,15 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shape),     cmocka_unit_test(test_criteria),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_times),
-		cmocka_unit_test(test_warnings),  cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_criteria),
+		cmocka_unit_test(test_matchers),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_criteria_there_are_not),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -46,17 +46,28 @@ static struct client_ca *make_ca(const struct config_client_certificates *c, str
 
 struct problems {
 	struct report *report;
+	const struct config_client_certificates *shared;
 	struct err last; /* what all CAs share is told once */
 };
+
+/* What all CAs share has a place of its own. */
+static struct position place_of(const struct problems *problems, struct str text,
+				struct position route_at)
+{
+	if (str_starts_with(text, STR(SETTING ".ca")))
+		return problems->shared->ca_at;
+	if (str_starts_with(text, STR(SETTING ".crl")))
+		return problems->shared->crl_at;
+	return route_at;
+}
 
 static void tell(struct problems *problems, struct position at, const struct err *e)
 {
 	if (str_equal(str_from(problems->last.text), str_from(e->text)))
 		return;
 	problems->last = *e;
-	if (str_starts_with(str_from(e->text), STR(SETTING)))
-		at = (struct position){ 0 };
-	report_add(problems->report, REPORT_ERROR, at, "%s", e->text);
+	report_add(problems->report, REPORT_ERROR, place_of(problems, str_from(e->text), at), "%s",
+		   e->text);
 }
 
 static struct client_ca *add_ca(struct client_cas *cas, const struct config *config,
@@ -98,7 +109,10 @@ static bool wants_certificates(const struct config_client_certificates *c)
 void client_cas_init(struct client_cas *cas, const struct config *config, struct report *report)
 {
 	struct str global = config->tls.client_certificates.ca_pem;
-	struct problems problems = { .report = report };
+	struct problems problems = {
+		.report = report,
+		.shared = &config->tls.client_certificates,
+	};
 	struct err e = { 0 };
 
 	*cas = (struct client_cas){ 0 };

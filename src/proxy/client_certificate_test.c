@@ -263,13 +263,15 @@ static void test_what_is_wrong_is_told(void **state)
 	/* what all share is told once */
 	report = (struct report){ 0 };
 	config->tls.client_certificates.crl_pem = STR("nothing");
+	config->tls.client_certificates.crl_at = (struct position){ "c.yaml", 10, 8 };
 	routes[2].client_ca_pem = config->tls.client_certificates.ca_pem;
 	routes[1].client_ca_pem = str_first(routes[2].client_ca_pem,
 					    routes[2].client_ca_pem.len - 1);
 	client_cas_init(&cas, config, &report);
 	assert_int_equal(report.error_count, 1);
-	assert_string_equal(report.problems[0].text,
-			    "downstream_mtls.crl: there is no revocation list in PEM form");
+	assert_string_equal(
+		report.problems[0].text,
+		"c.yaml:10:8: downstream_mtls.crl: there is no revocation list in PEM form");
 	client_cas_done(&cas);
 	report_done(&report);
 	config_free(config);

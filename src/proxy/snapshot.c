@@ -108,20 +108,29 @@ static void snapshot_free(struct snapshot *s)
 	mem_free(s);
 }
 
-/* What has no place in the file by itself. */
-static void report_failure(struct report *report, const struct err *e)
+/* Certificates name their place themselves. */
+static void make_parts(struct snapshot *s, struct report *report)
 {
-	report_add(report, REPORT_ERROR, (struct position){ 0 }, "%s", e->text);
+	const struct {
+		int (*make)(struct snapshot *s, struct err *e);
+		struct position at;
+	} parts[] = {
+		{ make_users, { 0 } },
+		{ make_signing_keys, s->config->assertion.signing_key_at },
+		{ make_tls, { 0 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		struct err e = { 0 };
+
+		if (parts[i].make(s, &e) < 0)
+			report_add(report, REPORT_ERROR, parts[i].at, "%s", e.text);
+	}
 }
 
 struct snapshot *snapshot_new(struct config *config, const struct snapshot *previous,
 			      struct report *report)
 {
-	static int (*const parts[])(struct snapshot * s, struct err * e) = {
-		make_users,
-		make_signing_keys,
-		make_tls,
-	};
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
 	s->ref = REF_INIT;
@@ -135,12 +144,7 @@ struct snapshot *snapshot_new(struct config *config, const struct snapshot *prev
 	for (size_t i = 0; i < s->routes.count; i++)
 		s->routes.routes[i].client_ca = client_cas_of_route(&s->client_cas,
 								    s->routes.routes[i].config);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		struct err e = { 0 };
-
-		if (parts[i](s, &e) < 0)
-			report_failure(report, &e);
-	}
+	make_parts(s, report);
 	if (report->error_count) {
 		snapshot_free(s);
 		return NULL;

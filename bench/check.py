@@ -10,10 +10,9 @@ import json
 import pathlib
 import re
 import subprocess
-import tempfile
 
+from program import make_certificate, scratch, server
 from proxies import NAME, Pomerium
-from run import make_certificate
 
 RECORD = pathlib.Path(__file__).resolve().parent / "instructions.json"
 TOLERANCE = 1.05
@@ -59,19 +58,15 @@ def count_decisions(program, directory, number):
     return total(out.read_text())
 
 
-def count_all(build, directory):
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
-    try:
-        place = directory, make_certificate(directory), int(server.stdout.readline())
+def count_all(build):
+    with scratch() as directory, server(build) as port:
+        place = directory, make_certificate(directory), port
         load = build / "bench" / "bench-load"
         at_rest = count_gateway(load, None, *place)
         counts = {name: count_gateway(load, arguments, *place) - at_rest for name, arguments in SCENARIOS.items()}
         policy = build / "bench" / "bench-policy"
         counts["1,000 decisions"] = count_decisions(policy, directory, 1001) - count_decisions(policy, directory, 1)
         return counts
-    finally:
-        server.kill()
-        server.wait()
 
 
 def compare(counts, recorded):
@@ -92,8 +87,7 @@ def main():
     options = parser.parse_args()
     build = options.build.resolve()
     Pomerium.program = build / "src" / "proxy" / "pomerium"
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        counts = count_all(build, pathlib.Path(name))
+    counts = count_all(build)
     if options.record:
         RECORD.write_text(json.dumps(counts, indent=4) + "\n")
     if not compare(counts, json.loads(RECORD.read_text())):

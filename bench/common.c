@@ -32,6 +32,19 @@ uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+size_t number(const char *text)
+{
+	char *end;
+	size_t value;
+
+	if (!text)
+		die("a value is missing, see the top of the program's source");
+	value = strtoul(text, &end, 10);
+	if (*end || end == text)
+		die("\"%s\" is not a number", text);
+	return value;
+}
+
 void raise_descriptor_limit(void)
 {
 	struct rlimit limit;

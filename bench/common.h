@@ -6,6 +6,7 @@
  * A connection begins with one order: what the server shall do, and how many bytes it is about.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 
@@ -43,6 +44,9 @@ static inline struct order order_read(const uint8_t in[ORDER_SIZE])
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 uint64_t now_us(void);
+
+/* Of an argument, which may be missing. */
+size_t number(const char *text);
 
 /* Takes as many descriptors as the system allows. */
 void raise_descriptor_limit(void);

@@ -2,7 +2,7 @@
  * load.c - the client of the benchmarks: TLS to a proxy, through which it gives orders to bench-server
  *
  *	bench-load --port P [--name SNI] [--connect HOST:PORT [--token TOKEN]] [--suite NAME] [--plain yes] [--piece BYTES]
- *		[--resume yes] [--count N] MODE [values]
+ *		[--resume yes] [--count N] [--rate N] MODE [values]
  *
  *	down BYTES N       receive so much, over N tunnels together
  *	up BYTES N         send so much, over N tunnels together
@@ -14,7 +14,8 @@
  * (AES-128-GCM unless told otherwise) and X25519; resumed only with --resume, which takes the newest ticket of the thread. With
  * --plain there is no TLS at all. --piece is how much is written at once: a TLS record each, or a write of the server each.
  *
- * --count ends echo and open after so many messages or tunnels, however long that takes.
+ * --count ends echo and open after so many messages or tunnels, however long that takes. With --rate open begins so many per
+ * second, and no more.
  *
  * The result is one line: the number of things done and the microseconds it took; echo adds the microseconds within which
  * 50, 99 and 99.9 % of the messages came back, open adds how many were resumed. All connections of echo are driven by one
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,8 +58,11 @@ struct load {
 	bool plain;
 	bool resume;
 	uint64_t end_us;
+	uint64_t begin_us;
+	uint64_t rate;       /* 0: as fast as it goes */
 	uint64_t most;       /* messages or tunnels, then it ends */
 	uint32_t *latencies; /* how many messages took so many microseconds */
+	atomic_ulong begun;  /* with a rate */
 	atomic_ulong done;
 	atomic_ulong resumed;
 };
@@ -334,6 +339,18 @@ static void run_echo(struct load *load, size_t count, uint64_t seconds)
 
 /* ---- opening ---- */
 
+static void wait_for_turn(struct load *load)
+{
+	uint64_t due_us, at_us;
+
+	if (!load->rate)
+		return;
+	due_us = load->begin_us + load->begun++ * 1000000 / load->rate;
+	at_us = now_us();
+	if (due_us > at_us)
+		usleep((useconds_t)(due_us - at_us));
+}
+
 static void *open_and_close(void *arg)
 {
 	struct load *load = arg;
@@ -341,9 +358,10 @@ static void *open_and_close(void *arg)
 	char byte = 'x';
 
 	while (now_us() < load->end_us && load->done < load->most) {
-		struct tunnel t = resume_tunnel(load, (struct order){ .kind = ORDER_ECHO },
-						session);
+		struct tunnel t;
 
+		wait_for_turn(load);
+		t = resume_tunnel(load, (struct order){ .kind = ORDER_ECHO }, session);
 		write_all(&t, &byte, 1);
 		read_all(&t, &byte, 1);
 		if (t.ssl && SSL_session_reused(t.ssl))
@@ -359,11 +377,10 @@ static void *open_and_close(void *arg)
 
 static void run_open(struct load *load, size_t count, uint64_t seconds)
 {
-	uint64_t begin = now_us();
-
-	load->end_us = begin + seconds * 1000000;
+	load->begin_us = now_us();
+	load->end_us = load->begin_us + seconds * 1000000;
 	run_threads(load, count, open_and_close);
-	report(load->done, begin);
+	report(load->done, load->begin_us);
 	printf(" %lu", load->resumed);
 	end_report();
 }
@@ -406,26 +423,13 @@ static SSL_CTX *make_tls(const struct load *load)
 	return tls;
 }
 
-static size_t number(int argc, char **argv, int index)
-{
-	char *end;
-	size_t value;
-
-	if (index >= argc)
-		die("a value is missing, see the top of load.c");
-	value = strtoul(argv[index], &end, 10);
-	if (*end || end == argv[index])
-		die("\"%s\" is not a number", argv[index]);
-	return value;
-}
-
 static int read_flags(struct load *load, int argc, char **argv)
 {
 	int i = 1;
 
 	for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
 		if (strcmp(argv[i], "--port") == 0)
-			load->port = (uint16_t)number(argc, argv, i + 1);
+			load->port = (uint16_t)number(argv[i + 1]);
 		else if (strcmp(argv[i], "--name") == 0)
 			load->name = argv[i + 1];
 		else if (strcmp(argv[i], "--connect") == 0)
@@ -435,9 +439,11 @@ static int read_flags(struct load *load, int argc, char **argv)
 		else if (strcmp(argv[i], "--suite") == 0)
 			load->suite = argv[i + 1];
 		else if (strcmp(argv[i], "--piece") == 0)
-			load->piece = (size_t)number(argc, argv, i + 1);
+			load->piece = (size_t)number(argv[i + 1]);
 		else if (strcmp(argv[i], "--count") == 0)
-			load->most = number(argc, argv, i + 1);
+			load->most = number(argv[i + 1]);
+		else if (strcmp(argv[i], "--rate") == 0)
+			load->rate = number(argv[i + 1]);
 		else if (strcmp(argv[i], "--plain") == 0)
 			load->plain = true;
 		else if (strcmp(argv[i], "--resume") == 0)
@@ -448,21 +454,21 @@ static int read_flags(struct load *load, int argc, char **argv)
 	return i;
 }
 
-static void run(struct load *load, int argc, char **argv, int at)
+static void run(struct load *load, char **argv)
 {
-	const char *mode = at < argc ? argv[at] : "";
+	const char *mode = argv[0] ? argv[0] : "";
+	const char *second = argv[0] && argv[1] ? argv[2] : NULL;
 
 	if (strcmp(mode, "down") == 0)
-		run_bulk(load, receive_bulk, number(argc, argv, at + 1),
-			 number(argc, argv, at + 2));
+		run_bulk(load, receive_bulk, number(argv[1]), number(second));
 	else if (strcmp(mode, "up") == 0)
-		run_bulk(load, send_bulk, number(argc, argv, at + 1), number(argc, argv, at + 2));
+		run_bulk(load, send_bulk, number(argv[1]), number(second));
 	else if (strcmp(mode, "echo") == 0)
-		run_echo(load, number(argc, argv, at + 1), number(argc, argv, at + 2));
+		run_echo(load, number(argv[1]), number(second));
 	else if (strcmp(mode, "open") == 0)
-		run_open(load, number(argc, argv, at + 1), number(argc, argv, at + 2));
+		run_open(load, number(argv[1]), number(second));
 	else if (strcmp(mode, "idle") == 0)
-		run_idle(load, number(argc, argv, at + 1));
+		run_idle(load, number(argv[1]));
 	else
 		die("unknown mode \"%s\", see the top of load.c", mode);
 }
@@ -480,8 +486,9 @@ int main(int argc, char **argv)
 	if (load.piece == 0 || load.piece > BUFFER_SIZE)
 		die("a piece has 1 to %d bytes", BUFFER_SIZE);
 	raise_descriptor_limit();
+	signal(SIGPIPE, SIG_IGN); /* at the end the other side may be gone first */
 	load.tls = make_tls(&load);
-	run(&load, argc, argv, at);
+	run(&load, argv + at);
 	SSL_CTX_free(load.tls);
 	return 0;
 }

@@ -1,22 +1,19 @@
 #!/usr/bin/python3
 """Measures this gateway beside other proxies, in turns, on this machine; writes its part of bench/RESULTS.md.
 
-    bench/run.py BUILD-DIRECTORY [--quick] [--only NAME] [--no-write]
+    bench/run.py BUILD-DIRECTORY [--quick] [--only NAME] [--no-write] [--note TEXT]
 
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import pathlib
-import resource
 import statistics
 import subprocess
-import tempfile
 
 from measures import Measures, titles
 from peers import Apache, Envoy, HAProxyPlain, Stunnel, available
-from proxies import USER, HAProxy, Nginx, NginxTuned, Pomerium
-from results import machine, text_of, today, write_part
+from program import arguments, make_certificate, running, scratch, server, write
+from proxies import HAProxy, Nginx, NginxTuned, Pomerium
+from results import text_of
 
 KINDS = (Pomerium, Envoy, HAProxy, Nginx, NginxTuned, Stunnel, Apache, HAProxyPlain)
 
@@ -77,11 +74,16 @@ def range_table(results, rows):
         for row, title in rows.items() if any(len(of.get(row, [])) > 1 for of in results.values())])
 
 
-def report(results, two, measures, missing):
-    less, more = titles(measures)
+def notes(results):
     versions = [kind.version() for kind in KINDS if kind.name in results and kind not in (NginxTuned, HAProxyPlain)]
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
-    absent = f"\n* not installed here, so not in the table: {', '.join(missing)}" if missing else ""
+    missing = [kind.name for kind in KINDS if not available(kind)]
+    absent = [f"not installed here, so not in the table: {', '.join(missing)}"] if missing else []
+    return ["; ".join(versions), openssl.partition(" (")[0], *absent]
+
+
+def report(results, two, measures):
+    less, more = titles(measures)
     return f"""\
 Medians of {measures.rounds}. Less is better:
 
@@ -107,86 +109,28 @@ More is better:
 
 ### Minimum / median / maximum
 
-{range_table(results, less)}
-
-* {"; ".join(versions)}
-* {openssl.partition(" (")[0]}, {machine()}
-* {today()}, `make bench`{absent}
-"""
+{range_table(results, less)}"""
 
 
-def make_certificate(directory):
-    """A P-256 certificate, a CA, and a user."""
-    subprocess.run(
-        [Pomerium.program, "init", directory / "conf", "--domain", "demo.localhost", "--user", USER.email,
-         "--password-stdin"],
-        input=USER.password + "\n", text=True, check=True, stdout=subprocess.DEVNULL,
-    )
-    return directory / "conf" / "server.pem", directory / "conf" / "server-key.pem"
-
-
-def raise_descriptor_limit():
-    """The children inherit it: a tunnel takes two descriptors of its proxy."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    want = 65536
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (want, max(want, hard)))
-    except (ValueError, PermissionError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def measure_all(kinds, things, directory, certificate, port, workers):
-    (directory / "other").mkdir(parents=True)
-    directory.chmod(0o711)
-    (directory / "other").chmod(0o711)
-    proxies = []
-    try:
-        for kind in kinds:
-            proxies.append(kind(directory, certificate, port, workers))
-        return collect(proxies, things)
-    finally:
-        for proxy in proxies:
-            proxy.stop()
-
-
-def measure(build, directory, measures, kinds):
+def measure(build, measures, kinds):
     """(with one worker, with two)"""
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
-    try:
-        port = int(server.stdout.readline())
+    with scratch() as directory, server(build) as port:
         certificate = make_certificate(directory)
-        one = measure_all(kinds, measures.all(), directory / "one", certificate, port, 1)
+        with running(kinds, directory / "one", certificate, port, 1) as proxies:
+            one = collect(proxies, measures.all())
         several = [kind for kind in kinds if kind.can_have_workers]
-        two = measure_all(several, measures.with_two_workers(), directory / "two", certificate, port, 2)
+        with running(several, directory / "two", certificate, port, 2) as proxies:
+            two = collect(proxies, measures.with_two_workers())
         return one, two
-    finally:
-        server.kill()
-        server.wait()
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures this gateway beside other proxies.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--only", choices=[kind.name for kind in KINDS], help="measure one; writes nothing")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    options = parser.parse_args()
-    build = options.build.resolve()
-    Pomerium.program = build / "src" / "proxy" / "pomerium"
-    raise_descriptor_limit()
-    measures = Measures(build / "bench" / "bench-load", options.quick)
-    kinds = [kind for kind in KINDS if available(kind) and options.only in (None, kind.name)]
-    missing = [kind.name for kind in KINDS if not available(kind)]
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o711)
-        one, two = measure(build, directory, measures, kinds)
-    if options.only:
-        return
-    text = report(one, two, measures, missing)
-    print("\n" + text)
-    if not options.no_write and not options.quick:
-        write_part("Beside other proxies", text)
+    options = arguments("Measures this gateway beside other proxies.", [kind.name for kind in KINDS])
+    measures = Measures(options.build / "bench" / "bench-load", options.quick)
+    kinds = [kind for kind in KINDS if options.only in (None, kind.name)]
+    one, two = measure(options.build, measures, kinds)
+    if not options.only:
+        write("Beside other proxies", report(one, two, measures), options, notes(one))
 
 
 if __name__ == "__main__":

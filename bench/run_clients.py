@@ -5,19 +5,15 @@
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import pathlib
+import contextlib
 import socket
-import subprocess
-import tempfile
 import time
 
 from clients import PomeriumCli, Socat, StunnelClient
 from measures import Measures
-from peers import available
+from program import arguments, make_certificate, running, scratch, server, write
 from proxies import HAProxy, Pomerium
-from results import machine, today, write_part
-from run import collect, make_certificate, raise_descriptor_limit, ratio_table, value_table
+from run import collect, ratio_table, value_table
 
 KINDS = (PomeriumCli, StunnelClient, Socat)
 ECHO_ORDER = b"E" + bytes(8)
@@ -55,47 +51,26 @@ def things(measures):
     yield "echo on one tunnel", measures.rounds, lambda client: measures.echo(client, 1)
 
 
-def measure(build, directory, measures, kinds):
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
-    running = []
-    try:
-        port = int(server.stdout.readline())
+def measure(build, measures):
+    with scratch() as directory, server(build) as port:
         certificate = make_certificate(directory)
-        (directory / "other").mkdir()
-        ends = {kind.name: kind(directory, certificate, port) for kind in (Pomerium, HAProxy)}
-        running += ends.values()
-        clients = []
-        for kind in kinds:
-            clients.append(kind(directory, certificate, ends[kind.server].port))
-            running.append(clients[-1])
-        return collect(clients, things(measures))
-    finally:
-        for process in reversed(running):
-            process.stop()
-        server.kill()
-        server.wait()
+        with running((Pomerium, HAProxy), directory, certificate, port) as ends, contextlib.ExitStack() as stack:
+            ports = {end.name: end.port for end in ends}
+            clients = []
+            for kind in KINDS:
+                clients += stack.enter_context(running([kind], directory, certificate, ports[kind.server]))
+            return collect(clients, things(measures))
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures our client beside others.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    options = parser.parse_args()
-    build = options.build.resolve()
-    Pomerium.program = build / "src" / "proxy" / "pomerium"
-    PomeriumCli.program = build / "src" / "cli" / "pomerium-cli"
-    raise_descriptor_limit()
-    kinds = [kind for kind in KINDS if available(kind)]
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        results = measure(build, pathlib.Path(name), Measures(build / "bench" / "bench-load", options.quick), kinds)
+    options = arguments("Measures our client beside others.")
+    PomeriumCli.program = options.build / "src" / "cli" / "pomerium-cli"
+    results = measure(options.build, Measures(options.build / "bench" / "bench-load", options.quick))
+    versions = "; ".join(kind.version() for kind in KINDS if kind.name in results)
     results = {"pomerium" if name == PomeriumCli.name else name: values for name, values in results.items()}
     text = "\n\n".join([value_table(results, LESS), ratio_table(results, LESS), "More is better:",
                         value_table(results, MORE)])
-    print("\n" + text)
-    if not options.no_write and not options.quick:
-        versions = "; ".join(kind.version() for kind in kinds)
-        write_part("Clients", f"{text}\n\n* {versions}\n* {machine()}\n* {today()}, `make bench`")
+    write("Clients", text, options, [versions])
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@
 What is measured and how: bench/README.md.
 """
 
-import argparse
 import math
 import pathlib
 import statistics
-import subprocess
 import tempfile
 
 from measures import Measures
-from peers import Envoy, available
+from peers import Envoy
+from program import arguments, make_certificate, running, scratch, server
 from proxies import HAProxy, Nginx, Pomerium, descriptor_limit
 from results import today
-from run import collect, make_certificate, raise_descriptor_limit
+from run import collect
 
 KINDS = (Pomerium, Envoy, HAProxy, Nginx)
 COLOURS = {"pomerium": "#c0392b", "envoy": "#8e44ad", "haproxy": "#2471a3", "nginx": "#1e8449"}
@@ -62,47 +61,25 @@ def picture(values):
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def measure(build, directory, measures, counts):
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdout=subprocess.PIPE, text=True)
-    proxies = []
-    try:
-        port = int(server.stdout.readline())
-        certificate = make_certificate(directory)
-        for kind in filter(available, KINDS):
-            proxies.append(kind(directory, certificate, port))
-        found = collect(proxies, [
-            (f"echo on {count} tunnels", measures.rounds, lambda proxy, count=count: measures.echo(proxy, count))
-            for count in counts])
-    finally:
-        for proxy in proxies:
-            proxy.stop()
-        server.kill()
-        server.wait()
+def measure(build, measures, counts):
+    things = [(f"echo on {count} tunnels", measures.rounds, lambda proxy, count=count: measures.echo(proxy, count))
+              for count in counts]
+    with scratch() as directory, server(build) as port:
+        with running(KINDS, directory, make_certificate(directory), port) as proxies:
+            found = collect(proxies, things)
     return {name: {count: statistics.median(of[f"echo-{count}: CPU"]) for count in counts}
             for name, of in found.items()}
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Draws the cost of a message by the number of tunnels.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--no-write", action="store_true", help="do not write growth.svg")
-    options = parser.parse_args()
-    build = options.build.resolve()
-    Pomerium.program = build / "src" / "proxy" / "pomerium"
-    raise_descriptor_limit()
+    options = arguments("Draws the cost of a message by the number of tunnels.")
     # Two descriptors of the proxy for each tunnel.
     most = min(COUNTS[-1], (descriptor_limit() - 1000) // 2000 * 1000)
     counts = COUNTS[:-1] if options.quick else [*COUNTS[:-1], most]
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        directory = pathlib.Path(name)
-        values = measure(build, directory, Measures(build / "bench" / "bench-load", options.quick), counts)
-    drawn = picture(values)
-    if not options.no_write and not options.quick:
-        PICTURE.write_text(drawn)
-        print(f"\nwritten to {PICTURE}")
-    else:
-        pathlib.Path(tempfile.gettempdir(), "growth.svg").write_text(drawn)
+    drawn = picture(measure(options.build, Measures(options.build / "bench" / "bench-load", options.quick), counts))
+    path = PICTURE if options.writes else pathlib.Path(tempfile.gettempdir(), "growth.svg")
+    path.write_text(drawn)
+    print(f"\nwritten to {path}")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,13 @@
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import os
 import pathlib
-import resource
 import sys
-import tempfile
 import time
 
 import preloaded
+from program import arguments, scratch, write
 from proxies import cpu_seconds
-from results import machine, today, write_part
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.dont_write_bytecode = True
@@ -108,8 +104,7 @@ def run(build, transport, quick):
     from lib.users import DEMO
 
     upstream = Upstream()
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        directory = pathlib.Path(name)
+    with scratch() as directory:
         gateway = make_gateway(directory, upstream.port, build)
         try:
             client = Client(directory / "client", gateway, DEMO)
@@ -132,23 +127,9 @@ def table(build, quick):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures tunnels over HTTP/2.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    parser.add_argument("--note", help="what else is to be known about this run")
-    options = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # What the tests share asks for the programs as soon as it is imported.
-    os.environ["POMERIUM_BUILD"] = str(options.build.resolve())
-    text = table(options.build.resolve(), options.quick)
-    print("\n" + text)
-    if options.no_write or options.quick:
-        return
-    notes = [machine(), f"{today()}, `bench/run_h2.py`", *([options.note] if options.note else [])]
-    write_part("HTTP/2", "\n".join([
-        f"{TUNNELS:,} tunnels of our client, opened one after the other.\n", text, "", *(f"* {note}" for note in notes)]))
+    options = arguments("Measures tunnels over HTTP/2.")
+    write("HTTP/2", f"{TUNNELS:,} tunnels of our client, opened one after the other.\n\n" +
+          table(options.build, options.quick), options)
 
 
 if __name__ == "__main__":

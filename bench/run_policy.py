@@ -1,15 +1,15 @@
 """Measures decisions and the look-up of routes; writes its part of bench/RESULTS.md.
 
-    bench/run_policy.py BUILD-DIRECTORY [--no-write]
+    bench/run_policy.py BUILD-DIRECTORY [--quick] [--no-write]
 
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import pathlib
 import subprocess
 
-from results import machine, text_of, today, write_part
+from program import arguments, write
+from results import text_of
+
 
 def title(name):
     if name.endswith("routes"):
@@ -26,15 +26,8 @@ def measure(build):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures decisions and the look-up of routes.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="writes nothing")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    options = parser.parse_args()
-    text = measure(options.build.resolve())
-    print("\n" + text)
-    if not options.no_write and not options.quick:
-        write_part("Policy and routing", f"{text}\n\n* {machine()}\n* {today()}, `make bench`")
+    options = arguments("Measures decisions and the look-up of routes.")
+    write("Policy and routing", measure(options.build), options)
 
 
 main()

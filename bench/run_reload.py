@@ -5,17 +5,14 @@
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-from results import machine, today, write_part
+from program import arguments, scratch, server, write
+from proxies import descriptor_limit
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.dont_write_bytecode = True
@@ -23,11 +20,6 @@ sys.dont_write_bytecode = True
 TUNNELS = 10000
 ROUTES = [100, 10000]
 RELOADS = 20
-
-
-def start_server(build):
-    server = subprocess.Popen([build / "bench" / "bench-server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    return server, int(server.stdout.readline())
 
 
 def hold_tunnels(build, listener, count):
@@ -80,31 +72,25 @@ def run(build, tunnels, routes, reloads):
     from lib.login import obtain_token
     from lib.users import DEMO
 
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as directory:
-        server, port = start_server(build)
-        try:
-            gateway, config = make_gateway(pathlib.Path(directory), port, routes)
-            token = obtain_token(gateway, "redis", DEMO)
-            listener = Client(pathlib.Path(directory) / "client", gateway, DEMO).listen(
-                "redis", browser=False, extra=["--service-account", token])
-            load = hold_tunnels(build, listener, tunnels)
-            gateway.log.wait("tunnel opened", count=tunnels, timeout=60)
-            figures = measure(gateway, config, reloads)
-            closed = [line for line in gateway.log.find("http-request") if line.get("tunnel-id")]
-            load.communicate()
-            listener.stop()
-            gateway.stop()
-        finally:
-            server.kill()
+    with scratch() as directory, server(build) as port:
+        gateway, config = make_gateway(directory, port, routes)
+        token = obtain_token(gateway, "redis", DEMO)
+        listener = Client(directory / "client", gateway, DEMO).listen(
+            "redis", browser=False, extra=["--service-account", token])
+        load = hold_tunnels(build, listener, tunnels)
+        gateway.log.wait("tunnel opened", count=tunnels, timeout=60)
+        figures = measure(gateway, config, reloads)
+        closed = [line for line in gateway.log.find("http-request") if line.get("tunnel-id")]
+        load.communicate()
+        listener.stop()
+        gateway.stop()
     if closed:
         raise SystemExit(f"bench: {len(closed)} tunnels were closed by reloads: {closed[0]}")
     return figures
 
 
 def table(build, quick):
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    tunnels = 200 if quick else min(TUNNELS, (most - 1000) // 1000 * 1000)
+    tunnels = 200 if quick else min(TUNNELS, (descriptor_limit() - 1000) // 1000 * 1000)
     lines = [f"| {tunnels:,} idle tunnels | longest turn of a worker, ms: median, most | longest turn that asks tunnels again, in CPU time, ms | "
              "reload, ms: median, most |", "|---|---:|---:|---:|"]
     for routes in ROUTES[:1] if quick else ROUTES:
@@ -116,23 +102,9 @@ def table(build, quick):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures reloads under idle tunnels.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    parser.add_argument("--note", help="what else is to be known about this run")
-    options = parser.parse_args()
-    build = options.build.resolve()
-    # What the tests share asks for the programs as soon as it is imported.
-    os.environ["POMERIUM_BUILD"] = str(build)
-    text = table(build, options.quick)
-    print("\n" + text)
-    if options.no_write or options.quick:
-        return
-    notes = [machine(), f"{today()}, `make bench`", *([options.note] if options.note else [])]
-    write_part("Reload", "\n".join([
-        "No tunnel is closed by any of these reloads, and every one is asked again.\n", text, "",
-        *(f"* {note}" for note in notes)]))
+    options = arguments("Measures reloads under idle tunnels.")
+    write("Reload", "No tunnel is closed by any of these reloads, and every one is asked again.\n\n" +
+          table(options.build, options.quick), options)
 
 
 main()

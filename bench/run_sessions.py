@@ -5,12 +5,8 @@
 What is measured and how: bench/README.md.
 """
 
-import argparse
-import os
-import pathlib
-import tempfile
-
-from results import machine, text_of, today, write_part
+from program import arguments, scratch, write
+from results import text_of
 
 
 def table(values, rows):
@@ -22,12 +18,9 @@ def table(values, rows):
 
 
 def measure(options):
-    # What the tests share asks for the programs as soon as it is imported.
-    os.environ["POMERIUM_BUILD"] = str(options.build.resolve())
     from sessions import ROWS, Bench
 
-    with tempfile.TemporaryDirectory(prefix="pomerium-bench.") as name:
-        directory = pathlib.Path(name)
+    with scratch() as directory:
         bench = Bench(directory, options.quick)
         try:
             bench.start()
@@ -37,20 +30,9 @@ def measure(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures logins and looked-up sessions.")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--no-write", action="store_true", help="do not write RESULTS.md")
-    parser.add_argument("--note", help="what else is to be known about this run")
-    options = parser.parse_args()
-    text = measure(options)
-    print("\n" + text)
-    if options.no_write or options.quick:
-        return
-    notes = [machine(), f"{today()}, `bench/run_sessions.py`", *([options.note] if options.note else [])]
-    write_part("Logins and sessions", "\n".join([
-        "Numbers per second count the clients as well, which share the processors; CPU times are the gateway's alone.\n",
-        text, "", *(f"* {note}" for note in notes)]))
+    options = arguments("Measures logins and looked-up sessions.")
+    write("Logins and sessions", "Numbers per second count the clients as well, which share the processors; CPU times are "
+          "the gateway's alone.\n\n" + measure(options), options)
 
 
 main()

@@ -1,12 +1,16 @@
 /*
- * server.c - the TCP server behind the proxies: one thread, one loop, carries out orders (common.h)
+ * server.c - the TCP server behind the proxies: carries out orders (common.h)
  *
  *	bench-server        prints the port it listens on, and serves until it is killed
+ *
+ * One thread accepts, reads the orders, and echoes. What moves bytes as fast as it can belongs to a second one: how long
+ * an echo takes shall say something about the proxy, not about who else is served here.
  */
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +25,7 @@
 #define BUFFER_SIZE  (256 * 1024)
 #define ECHO_MAX     16384
 #define TRICKLE_SIZE 1024
+#define ROUNDS_MAX   64 /* then it is another connection's turn */
 
 struct connection {
 	int fd;
@@ -33,11 +38,12 @@ struct connection {
 
 struct server {
 	int epoll;
+	int bulk_epoll;
 	int listener;
 	uint8_t buffer[BUFFER_SIZE];
 };
 
-enum progress { AGAIN, GOES_ON, ENDED };
+enum progress { AGAIN, GOES_ON, ENDED, MOVED };
 
 static enum progress progress_of(ssize_t n)
 {
@@ -46,15 +52,28 @@ static enum progress progress_of(ssize_t n)
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? AGAIN : ENDED;
 }
 
-static enum progress receive_order(struct connection *c)
+static void watch(int epoll, int operation, struct connection *c)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+
+	if (epoll_ctl(epoll, operation, c->fd, &event) < 0)
+		die("epoll: %s", strerror(errno));
+}
+
+static enum progress receive_order(const struct server *s, struct connection *c)
 {
 	ssize_t n = recv(c->fd, c->order_bytes + c->order_len, ORDER_SIZE - c->order_len, 0);
 
 	if (n > 0)
 		c->order_len += (size_t)n;
-	if (c->order_len == ORDER_SIZE)
-		c->order = order_read(c->order_bytes);
-	return progress_of(n);
+	if (c->order_len < ORDER_SIZE)
+		return progress_of(n);
+	c->order = order_read(c->order_bytes);
+	if (c->order.kind == ORDER_ECHO)
+		return GOES_ON;
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	watch(s->bulk_epoll, EPOLL_CTL_ADD, c); /* from here on it is the other thread's */
+	return MOVED;
 }
 
 static enum progress serve_source(struct server *s, struct connection *c)
@@ -104,7 +123,7 @@ static enum progress serve_echo(struct connection *c)
 static enum progress serve(struct server *s, struct connection *c)
 {
 	if (c->order_len < ORDER_SIZE)
-		return receive_order(c);
+		return receive_order(s, c);
 	switch (c->order.kind) {
 	case ORDER_ECHO:
 		return serve_echo(c);
@@ -117,14 +136,15 @@ static enum progress serve(struct server *s, struct connection *c)
 	return ENDED;
 }
 
-static void on_ready(struct server *s, struct connection *c)
+static void on_ready(struct server *s, int epoll, struct connection *c)
 {
-	enum progress progress;
+	enum progress progress = GOES_ON;
 
-	do {
+	for (int i = 0; i < ROUNDS_MAX && progress == GOES_ON; i++)
 		progress = serve(s, c);
-	} while (progress == GOES_ON);
-	if (progress == ENDED) {
+	if (progress == GOES_ON) {
+		watch(epoll, EPOLL_CTL_MOD, c); /* and it is told again */
+	} else if (progress == ENDED) {
 		close(c->fd);
 		free(c);
 	}
@@ -137,42 +157,56 @@ static void accept_all(struct server *s)
 
 	while ((fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct connection *c = calloc(1, sizeof(*c));
-		struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET,
-					     .data.ptr = c };
 
 		if (!c)
 			die("out of memory");
 		c->fd = fd;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-			die("epoll: %s", strerror(errno));
+		watch(s->epoll, EPOLL_CTL_ADD, c);
 	}
+}
+
+static noreturn void serve_all(struct server *s, int epoll)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	for (;;) {
+		int count = epoll_wait(epoll, events, EVENTS_MAX, -1);
+
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.ptr)
+				on_ready(s, epoll, events[i].data.ptr);
+			else
+				accept_all(s);
+		}
+	}
+}
+
+static void *serve_bulk(void *arg)
+{
+	struct server *s = arg;
+
+	serve_all(s, s->bulk_epoll);
 }
 
 int main(void)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct epoll_event events[EVENTS_MAX];
+	struct epoll_event event = { .events = EPOLLIN };
+	pthread_t bulk;
 	uint16_t port = 0;
 
 	if (!s)
 		die("out of memory");
 	raise_descriptor_limit();
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->bulk_epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->listener = listen_loopback(&port);
-	events[0] = (struct epoll_event){ .events = EPOLLIN };
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &events[0]) < 0)
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &event) < 0)
 		die("epoll: %s", strerror(errno));
+	if (pthread_create(&bulk, NULL, serve_bulk, s) != 0)
+		die("no thread");
 	printf("%u\n", port);
 	fflush(stdout);
-	for (;;) {
-		int count = epoll_wait(s->epoll, events, EVENTS_MAX, -1);
-
-		for (int i = 0; i < count; i++) {
-			if (events[i].data.ptr)
-				on_ready(s, events[i].data.ptr);
-			else
-				accept_all(s);
-		}
-	}
+	serve_all(s, s->epoll);
 }

@@ -61,8 +61,8 @@ static const struct command commands[] = {
 		.usage = "",
 		.summary = "run a local HTTP and SOCKS5 proxy",
 		.description =
-			"Listens on one local address for programs that speak to an HTTP proxy (CONNECT) or to a\n"
-			"SOCKS5 proxy. What they ask for goes through the gateway if its name is a --proxy-domain or\n"
+			"Listens on one local address for programs that speak to an HTTP proxy or to a SOCKS5\n"
+			"proxy. What they ask for goes through the gateway if its name is a --proxy-domain or\n"
 			"ends like one, and directly otherwise. Browsers take http://127.0.0.1:3128/proxy.pac.\n\n"
 			"Port 443 of a name is the gateway itself: a program that asks for it gets the route of\n"
 			"port 8000. Without --pomerium-url the gateway is the host that is asked for.",

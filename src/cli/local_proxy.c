@@ -3,7 +3,12 @@
  *
  *	LISTENING -- 0x05 --> SOCKS: messages until the target is known -+
  *	    |                                                            +--> target pending --> relayed, by proxy_target
+ *	    +-- http://... -> FORWARD: the head, read here --------------+
+ *	    |                                                            |
  *	    +-- else -------> HTTP: an h1_server until CONNECT ----------+
+ *
+ * The body of a forwarded request may be of any size, and so an h1_server, which hands requests over whole, sees one only when it
+ * has to be refused: it is given what was read and answers it.
  *
  * Until the target is there the stream stays with the peer or its h1_server, so that a refusal can be said in the language of
  * the program; then it is handed over together with the answer.
@@ -14,6 +19,8 @@
 #include "base/mem.h"
 #include "base/url.h"
 #include "cli/client.h"
+#include "cli/forward_request.h"
+#include "cli/forward_stream.h"
 #include "cli/proxy_domains.h"
 #include "cli/proxy_target.h"
 #include "cli/socks5_server.h"
@@ -21,6 +28,9 @@
 #include "io/stream_unread.h"
 
 #define REPLY_MAX 64
+
+/* A head, or one byte more than it may have. */
+#define HTTP_BYTES_MAX (HTTP_HEAD_MAX + 1)
 
 struct local_proxy {
 	struct local_proxy_options options;
@@ -37,6 +47,10 @@ struct peer {
 	struct buf out;
 	bool is_refused; /* closed when out is flushed */
 	struct socks5_server socks;
+	struct h1_scanner scanner; /* of a head that may have to be forwarded */
+	struct forward_request forward;
+	struct err refusal;       /* of a forwarded request; ERR_NONE: none */
+	int refusal_status;       /* of HTTP */
 	struct h1_server *server; /* HTTP; NULL: not, or given away */
 	struct proxy_target *target;
 };
@@ -49,8 +63,9 @@ static void close_peer(struct peer *p)
 	if (p->server)
 		h1_server_close(TAKE(p->server), STREAM_CLOSE_NORMAL);
 	stream_close(TAKE(p->stream), STREAM_CLOSE_NORMAL);
-	buf_done(&p->in);
+	buf_done_secret(&p->in);
 	buf_done(&p->out);
+	forward_request_done(&p->forward);
 	loop_free_later(p->proxy->options.client->loop, p);
 }
 
@@ -211,10 +226,18 @@ static int http_status(enum exit_status status)
 	return 502;
 }
 
+static void answer_failure(struct peer *p, int status, const struct err *e)
+{
+	struct buf text = BUF_INIT(ERR_TEXT_MAX + 1);
+
+	buf_printf(&text, "%s\n", e->text);
+	answer_text(p, status, buf_view(&text));
+	buf_done(&text);
+}
+
 static void on_http_done(void *arg, enum exit_status status, const struct err *e)
 {
 	struct peer *p = arg;
-	struct buf text = BUF_INIT(ERR_TEXT_MAX + 1);
 
 	p->target = NULL; /* it closes itself */
 	if (!p->server) {
@@ -222,9 +245,7 @@ static void on_http_done(void *arg, enum exit_status status, const struct err *e
 		return;
 	}
 	note_failure(p, e);
-	buf_printf(&text, "%s\n", e->text);
-	answer_text(p, http_status(status), buf_view(&text));
-	buf_done(&text);
+	answer_failure(p, http_status(status), e);
 }
 
 /* By what somebody else's name leads here, a web page of theirs could ask. */
@@ -248,8 +269,8 @@ static void answer_page(struct peer *p, const struct http_request *request)
 	else if (!str_starts_with(request->target, STR("/")))
 		answer_text(
 			p, 501,
-			STR("This proxy speaks CONNECT and SOCKS5. For addresses that begin with "
-			    "http:// use it as a SOCKS5 proxy, or with /proxy.pac.\n"));
+			STR("This proxy forwards requests for addresses that begin with http://. "
+			    "For others use CONNECT or SOCKS5.\n"));
 	else if (!is_for_us(proxy, request))
 		answer_text(p, 403, STR("Forbidden\n"));
 	else if (!str_equal(request->path, STR("/proxy.pac")))
@@ -268,7 +289,9 @@ static void on_request(void *arg, const struct http_request *request)
 	struct peer *p = arg;
 	struct str origin;
 
-	if (http_headers_get(&request->headers, STR("origin"), &origin))
+	if (p->refusal.kind)
+		answer_failure(p, p->refusal_status, &p->refusal);
+	else if (http_headers_get(&request->headers, STR("origin"), &origin))
 		answer_text(p, 403, STR("Web pages may not use this proxy themselves.\n"));
 	else if (str_equal(request->method, STR("CONNECT"))) /* is_connect is also UDP's GET */
 		start_target(p, request->authority, take_http, on_http_done);
@@ -278,7 +301,12 @@ static void on_request(void *arg, const struct http_request *request)
 
 static void on_bad_request(void *arg, int status, const struct err *e)
 {
-	answer_text(arg, status, STR("Bad Request\n"));
+	struct peer *p = arg;
+
+	if (p->refusal.kind)
+		answer_failure(p, p->refusal_status, &p->refusal);
+	else
+		answer_text(p, status, STR("Bad Request\n"));
 }
 
 static void on_closed(void *arg, const struct err *e)
@@ -306,6 +334,48 @@ static void begin_http(struct peer *p)
 					     .arg = p });
 }
 
+/* ---- http:// addresses ---- */
+
+static void take_forward(void *arg, struct local_side *ret)
+{
+	struct peer *p = arg;
+	struct loop *loop = p->proxy->options.client->loop;
+
+	buf_consume(&p->in, p->forward.head_len);
+	ret->stream = forward_stream_open(loop, stream_unread_open(loop, TAKE(p->stream), &p->in),
+					  &p->forward);
+}
+
+static void on_forward_done(void *arg, enum exit_status status, const struct err *e)
+{
+	struct peer *p = arg;
+
+	p->target = NULL; /* it closes itself */
+	if (!p->stream) {
+		close_peer(p);
+		return;
+	}
+	note_failure(p, e);
+	p->refusal = *e;
+	p->refusal_status = http_status(status);
+	begin_http(p);
+}
+
+static void feed_http(struct peer *p)
+{
+	p->in.max = HTTP_BYTES_MAX;
+	switch (forward_request_read(&p->scanner, buf_view(&p->in), &p->forward)) {
+	case FORWARD_MORE:
+		return;
+	case FORWARD_NONE:
+		begin_http(p);
+		return;
+	case FORWARD_REQUEST:
+		start_target(p, str_from(p->forward.target), take_forward, on_forward_done);
+		return;
+	}
+}
+
 /* ---- the beginning ---- */
 
 static void read_beginning(struct peer *p)
@@ -322,8 +392,8 @@ static void read_beginning(struct peer *p)
 		}
 		buf_commit(&p->in, (size_t)count);
 		if (p->in.data[0] != 5 && !p->socks.has_greeting) {
-			begin_http(p);
-			return;
+			feed_http(p);
+			continue;
 		}
 		feed_socks(p);
 	}

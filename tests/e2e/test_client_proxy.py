@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,10 +21,29 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self._answer(BODY)
+
+    def do_POST(self):
+        body = self._read_chunks() if self.headers["Transfer-Encoding"] else self._read_length()
+        self._answer(json.dumps({"target": self.path, "headers": self.headers.items(),
+                                 "length": len(body), "sha256": sha256(body).hexdigest()}))
+
+    def _read_length(self):
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _read_chunks(self):
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _answer(self, text):
         self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(BODY.encode())
+        self.wfile.write(text.encode())
 
     def log_message(self, *arguments):
         pass
@@ -59,9 +79,10 @@ def proxy(gateway, make_client):
 
 
 def curl(proxy, scheme, url, *arguments):
-    tunnel = ["--proxytunnel"] if scheme == "http" else []
+    """The scheme "connect" is that of an HTTP proxy which is asked for a tunnel even to an http:// address."""
+    tunnel = ["--proxytunnel"] if scheme == "connect" else []
     return run("curl", "--silent", "--show-error", "--noproxy", "", "--max-time", "30", "--proxy",
-               f"{scheme}://127.0.0.1:{proxy.port}", *tunnel, *arguments, url)
+               f"{scheme.replace('connect', 'http')}://127.0.0.1:{proxy.port}", *tunnel, *arguments, url)
 
 
 def request(proxy, data):
@@ -74,7 +95,7 @@ def request(proxy, data):
     return answer.decode("latin-1")
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("scheme", ["http", "connect", "socks5h"])
 def test_through_the_gateway(proxy, scheme):
     answer = curl(proxy, scheme, f"http://{host('web')}:8000/")
     assert answer.stdout == BODY, answer.stderr
@@ -85,7 +106,7 @@ def test_through_the_gateway(proxy, scheme):
     assert proxy.client.visit_count() == 1
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks5h", "socks5"])
+@pytest.mark.parametrize("scheme", ["http", "connect", "socks5h", "socks5"])
 def test_everything_else_is_connected_directly(proxy, web, scheme):
     assert f"Proxy running at 127.0.0.1:{proxy.port}" in proxy.stderr_text()
     answer = curl(proxy, scheme, f"http://127.0.0.1:{web}/")
@@ -142,10 +163,62 @@ def test_web_pages_cannot_use_it(proxy, web):
     tunnel = request(proxy, b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target +
                      b"\r\nOrigin: https://evil.example\r\n\r\n")
     assert tunnel.startswith("HTTP/1.1 403 ")
-    absolute = request(proxy, b"GET http://" + target + b"/ HTTP/1.1\r\nHost: " + target + b"\r\n\r\n")
-    assert absolute.startswith("HTTP/1.1 501 ") and "SOCKS5" in absolute
+    absolute = request(proxy, b"GET http://" + target + b"/ HTTP/1.1\r\nHost: " + target +
+                       b"\r\nOrigin: https://evil.example\r\n\r\n")
+    assert absolute.startswith("HTTP/1.1 403 ") and BODY not in absolute
+    # A name that leads here is not one of ours, as it is not without a proxy.
+    rebound = request(proxy, b"GET http://localhost.evil.example/proxy.pac HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
+    assert not rebound.startswith("HTTP/1.1 200 ") and DOMAIN not in rebound
     assert request(proxy, b"GET / HTTP/1.1\r\nHost: " + own + b"\r\n\r\n").startswith("HTTP/1.1 404 ")
     assert request(proxy, b"nonsense\r\n\r\n").startswith("HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3000000", "Transfer-Encoding: chunked"])
+def test_a_body_is_forwarded(proxy, web, tmp_path, framing):
+    """Larger than what a request to the proxy itself may have; and the head is what a server is to see."""
+    body = bytes(range(256)) * 11719
+    (tmp_path / "body").write_bytes(body[:3000000])
+    answer = curl(proxy, "http", f"http://127.0.0.1:{web}/a/b?c=d", "--request", "POST",
+                  "--upload-file", str(tmp_path / "body"), "--header", framing, "--header", "Host: other.example",
+                  "--proxy-user", "name:word", "--header", "Keep-Alive: 5", "--header", "X-Own: kept")
+    seen = json.loads(answer.stdout)
+    assert seen["length"] == 3000000 and seen["sha256"] == sha256(body[:3000000]).hexdigest()
+    headers = {name.lower(): value for name, value in seen["headers"]}
+    assert seen["target"] == "/a/b?c=d" and headers["host"] == f"127.0.0.1:{web}"
+    assert headers["connection"] == "close" and headers["x-own"] == "kept"
+    assert not [name for name in headers if name.startswith("proxy-") or name == "keep-alive"]
+
+
+def test_one_request_for_each_connection(proxy, web):
+    """What follows may be for another server, or for a name that only the gateway reaches."""
+    get = f"GET http://127.0.0.1:{web}/ HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\n\r\n"
+    answer = request(proxy, (get + get).encode())
+    assert answer.count("HTTP/1.1 200 OK") == 1 and answer.endswith(BODY)
+
+
+@pytest.mark.parametrize("name, port, status, words", [
+    ("mallory", 8000, 403, "not allowed"),
+    ("nowhere", 80, 404, "has no route"),
+    ("dead", 8000, 502, "refused the connection"),
+    ("web", None, 404, "has no route"),  # the server itself, beside the gateway
+])
+def test_forwarding_is_no_way_around_the_gateway(proxy, web, name, port, status, words):
+    for head in (f"GET http://{host(name)}:{port or web}/", f"GET HTTP://{host(name).upper()}.:{port or web}/"):
+        answer = request(proxy, f"{head} HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\n\r\n".encode())
+        assert not answer.startswith("HTTP/1.1 200 ") and BODY not in answer, answer
+    answer = curl(proxy, "http", f"http://{host(name)}:{port or web}/", "--include").stdout
+    assert answer.startswith(f"HTTP/1.1 {status} ") and words in answer, answer
+
+
+def test_forwarding_to_a_server_that_is_away(proxy):
+    target = f"127.0.0.1:{free_port()}"
+    answer = request(proxy, f"POST http://{target}/ HTTP/1.1\r\nHost: {target}\r\nContent-Length: 3\r\n\r\nabc".encode())
+    assert answer.startswith("HTTP/1.1 502 ") and target in answer
+
+
+def test_only_http_is_forwarded(proxy, web):
+    answer = request(proxy, f"GET https://127.0.0.1:{web}/ HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\n\r\n".encode())
+    assert answer.startswith("HTTP/1.1 501 ") and "CONNECT" in answer
 
 
 def test_a_tunnel_by_get_is_none_for_tcp(proxy, web):

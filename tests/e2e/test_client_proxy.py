@@ -166,9 +166,10 @@ def test_web_pages_cannot_use_it(proxy, web):
     absolute = request(proxy, b"GET http://" + target + b"/ HTTP/1.1\r\nHost: " + target +
                        b"\r\nOrigin: https://evil.example\r\n\r\n")
     assert absolute.startswith("HTTP/1.1 403 ") and BODY not in absolute
-    # A name that leads here is not one of ours, as it is not without a proxy.
-    rebound = request(proxy, b"GET http://localhost.evil.example/proxy.pac HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
-    assert not rebound.startswith("HTTP/1.1 200 ") and DOMAIN not in rebound
+    # Somebody else's name that leads to the proxy itself, through it.
+    evil = f"evil.localhost:{proxy.port}".encode()
+    rebound = request(proxy, b"GET http://" + evil + b"/proxy.pac HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
+    assert rebound.startswith("HTTP/1.1 403 ") and DOMAIN not in rebound
     assert request(proxy, b"GET / HTTP/1.1\r\nHost: " + own + b"\r\n\r\n").startswith("HTTP/1.1 404 ")
     assert request(proxy, b"nonsense\r\n\r\n").startswith("HTTP/1.1 400 ")
 

@@ -62,6 +62,8 @@ bench: release
 	@tools/build.sh $(RELEASE) -- bench/bench-load bench/bench-server bench/bench-policy bench/bench-preload.so
 	@/usr/bin/python3 bench/run.py $(RELEASE) $(ARGS)
 	@/usr/bin/python3 bench/run_fairness.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+	@.venv/bin/python bench/run_locks.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+	@.venv/bin/python bench/run_soak.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_growth.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_clients.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_sessions.py $(RELEASE) $(filter --quick --no-write,$(ARGS))

@@ -13,7 +13,7 @@ from proxies import USER, Pomerium
 from results import machine, today, write_part
 
 
-def arguments(description, only=None):
+def arguments(description, only=None, minutes=None):
     """The options; .build has the programs, and may be relative no more."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("build", type=pathlib.Path)
@@ -22,6 +22,8 @@ def arguments(description, only=None):
     parser.add_argument("--note", help="what else is to be known about this run")
     if only:
         parser.add_argument("--only", choices=only, help="measure one; writes nothing")
+    if minutes:
+        parser.add_argument("--minutes", type=float, default=minutes, help=f"how long (default: {minutes})")
     options = parser.parse_args()
     options.build = options.build.resolve()
     options.writes = not options.quick and not options.no_write

@@ -10,6 +10,7 @@ import pathlib
 import statistics
 import tempfile
 
+from drawing import Frame, line, text
 from measures import Measures
 from peers import Envoy
 from program import arguments, make_certificate, running, scratch, server
@@ -21,44 +22,28 @@ KINDS = (Pomerium, Envoy, HAProxy, Nginx)
 COLOURS = {"pomerium": "#c0392b", "envoy": "#8e44ad", "haproxy": "#2471a3", "nginx": "#1e8449"}
 COUNTS = (1, 10, 100, 1000, 10000)
 PICTURE = pathlib.Path(__file__).resolve().parent / "growth.svg"
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 420, 70, 40, 120, 50
 TITLE = "CPU time of the proxy per echo of 64 bytes, µs, by the number of tunnels that echo"
 
 
-def x_of(count):
-    return LEFT + math.log10(count) / math.log10(COUNTS[-1]) * (WIDTH - LEFT - RIGHT)
-
-
-def text(x, y, words, anchor="middle", colour="#222"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
-
-
-def line(points, colour, width):
-    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+def part_of(count):
+    """Of the width."""
+    return math.log10(count) / math.log10(COUNTS[-1])
 
 
 def picture(values):
     """values: name of the proxy -> number of tunnels -> µs"""
     step = 10 ** math.floor(math.log10(max(max(of.values()) for of in values.values())))
     top = step * math.ceil(max(max(of.values()) for of in values.values()) / step)
-
-    def y_of(value):
-        return HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM)
-
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-             'font-size="13">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-             text(LEFT, 22, f"{TITLE} ({today()})", "start")]
-    for part in range(5):
-        y = y_of(top * part / 4)
-        parts += [line([(LEFT, y), (WIDTH - RIGHT, y)], "#ccc", 1), text(LEFT - 8, y + 4, f"{top * part / 4:g}", "end")]
-    parts += [text(x_of(count), HEIGHT - BOTTOM + 20, f"{count:,}") for count in COUNTS]
+    frame = Frame(f"{TITLE} ({today()})", top)
+    for count in COUNTS:
+        frame.mark(part_of(count), f"{count:,}")
     labels = []
     for name, of in sorted(values.items(), key=lambda item: -item[1][max(item[1])]):
-        points = [(x_of(count), y_of(value)) for count, value in sorted(of.items())]
+        points = [(frame.x_of(part_of(count)), frame.y_of(value)) for count, value in sorted(of.items())]
         labels.append(max(points[-1][1] + 4, labels[-1] + 15 if labels else 0))
-        parts += [line(points, COLOURS[name], 2), text(points[-1][0] + 8, labels[-1], name, "start", COLOURS[name])]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        frame.parts += [line(points, COLOURS[name], 2),
+                        text(points[-1][0] + 8, labels[-1], name, "start", COLOURS[name])]
+    return frame.finish()
 
 
 def measure(build, measures, counts):

@@ -174,6 +174,7 @@ struct config_tls {
 	size_t key_pair_count;
 	struct str
 		authority_pem; /* certificate_authority: trusted for outgoing TLS, beside the system's */
+	struct position authority_at;
 	struct config_client_certificates client_certificates;
 };
 

@@ -115,11 +115,6 @@ static void load_names(struct loader *l, const struct value_path *up, const stru
 	config->tls.client_certificates.san_count = node->count;
 }
 
-static struct position place_of(const struct sourced_value *value)
-{
-	return value->text.text.len ? value->text.at : value->file.at;
-}
-
 void client_certificates_load(struct loader *l, const struct options *options,
 			      struct config *config)
 {
@@ -130,8 +125,8 @@ void client_certificates_load(struct loader *l, const struct options *options,
 
 	c->ca_pem = pem_load(l, &(struct pem_source){ &up, "ca", &o->ca, "CERTIFICATE" }, config);
 	c->crl_pem = pem_load(l, &(struct pem_source){ &up, "crl", &o->crl, "X509 CRL" }, config);
-	c->ca_at = place_of(&o->ca);
-	c->crl_at = place_of(&o->crl);
+	c->ca_at = sourced_position(&o->ca);
+	c->crl_at = sourced_position(&o->crl);
 	if (c->ca_pem.len && config->listen.is_plain)
 		loader_key_warning(l, &up, c->ca_at,
 				   "asks for certificates nobody can show: insecure_server has no "

@@ -132,7 +132,9 @@ struct config_upstream_tls {
 	bool skip_verify;
 	struct str server_name; /* empty: the host of the target */
 	struct str custom_ca_pem;
+	struct position custom_ca_at;
 	struct str client_certificate_pem;
+	struct position client_certificate_at;
 	struct str client_key_pem;
 };
 
@@ -175,4 +177,5 @@ struct config_route {
 	struct config_upstream upstream;
 	struct config_lifetime lifetime;
 	struct str client_ca_pem; /* tls_downstream_client_ca(_file); empty: the global one */
+	struct position client_ca_at;
 };

@@ -195,10 +195,8 @@ struct str pem_load(struct loader *l, const struct pem_source *source, struct co
 	return pem;
 }
 
-static struct position pem_position(const struct pem_source *source)
+struct position sourced_position(const struct sourced_value *value)
 {
-	const struct sourced_value *value = source->value;
-
 	return value->text.text.len ? value->text.at : value->file.at;
 }
 
@@ -208,7 +206,7 @@ bool pem_pair_load(struct loader *l, const struct pem_source *certificate,
 	const struct pem_source *one = pem_is_set(certificate) ? certificate : key;
 	const struct pem_source *other = one == key ? certificate : key;
 	bool is_inline = one->value->text.text.len > 0;
-	struct position at = pem_position(one);
+	struct position at = sourced_position(one->value);
 	struct value_path path = { .up = one->up };
 	char origin[VALUE_PATH_TEXT_MAX];
 	char place[POSITION_TEXT_MAX];
@@ -348,6 +346,7 @@ struct str authority_load(struct loader *l, const struct options *options, struc
 	struct value_path path = { .key = STR("certificate_authority") };
 	struct value_path file_path = { .key = STR("certificate_authority_file") };
 
+	config->tls.authority_at = sourced_position(&options->certificates.authority);
 	if (!str_is_empty(options->certificates.authority.text.text))
 		return decode_pem(l, &path, &options->certificates.authority.text, config);
 	if (!str_is_empty(options->certificates.authority.file.text))

@@ -47,6 +47,9 @@ struct pem_source {
 
 bool pem_is_set(const struct pem_source *source);
 
+/* Of the form that is used. */
+struct position sourced_position(const struct sourced_value *value);
+
 /* Both forms are an error. Empty if neither is set. */
 struct str pem_load(struct loader *l, const struct pem_source *source, struct config *config);
 

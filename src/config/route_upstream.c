@@ -74,7 +74,9 @@ static struct config_upstream_tls read_tls(struct loader *l, const struct value_
 		.skip_verify = o->skip_verify.is_true,
 		.server_name = arena_copy(&config->arena, name->text),
 		.custom_ca_pem = pem_load(l, &ca, config),
+		.custom_ca_at = sourced_position(&o->custom_ca),
 		.client_certificate_pem = pair.certificate_pem,
+		.client_certificate_at = sourced_position(&o->client_certificate),
 		.client_key_pem = pair.key_pem,
 	};
 }

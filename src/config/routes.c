@@ -147,6 +147,7 @@ static void read_settings(struct routes *r, const struct value_path *path,
 	route_read_lifetime(l, path, o, &r->lifetime, &route->lifetime);
 	check_depends_on(l, path, &o->depends_on);
 	route->client_ca_pem = pem_load(l, &client_ca, r->config);
+	route->client_ca_at = sourced_position(&o->client_ca);
 	route->name = arena_copy(arena, o->name.text);
 	route->description = arena_copy(arena, o->description.text);
 }

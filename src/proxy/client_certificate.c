@@ -52,13 +52,13 @@ struct problems {
 
 /* What all CAs share has a place of its own. */
 static struct position place_of(const struct problems *problems, struct str text,
-				struct position route_at)
+				struct position route_ca_at)
 {
 	if (str_starts_with(text, STR(SETTING ".ca")))
 		return problems->shared->ca_at;
 	if (str_starts_with(text, STR(SETTING ".crl")))
 		return problems->shared->crl_at;
-	return route_at;
+	return route_ca_at;
 }
 
 static void tell(struct problems *problems, struct position at, const struct err *e)
@@ -95,7 +95,7 @@ static void add_route(struct client_cas *cas, const struct config *config,
 	(void)buf_printf(&origin, "%.*s.tls_downstream_client_ca", STR_FMT(route->path));
 	text = buf_take_string(&origin);
 	if (!add_ca(cas, config, route->client_ca_pem, text, &e))
-		tell(problems, route->at, &e);
+		tell(problems, route->client_ca_at, &e);
 	mem_free(text);
 }
 

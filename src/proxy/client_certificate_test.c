@@ -250,13 +250,15 @@ static void test_what_is_wrong_is_told(void **state)
 
 	memcpy(routes, config->routes, sizeof(routes));
 	routes[2].client_ca_pem = str_from(bad);
+	routes[2].client_ca_at = (struct position){ "c.yaml", 22, 31 };
 	config->routes = routes;
 	config->tls.client_certificates.crl_pem = STR("");
 	client_cas_init(&cas, config, &report);
 	assert_int_equal(report.error_count, 1);
-	assert_string_equal(report.problems[0].text,
-			    "c.yaml:19:3: routes[2].tls_downstream_client_ca: certificate 1 cannot "
-			    "be read: ASN1 lib");
+	assert_string_equal(
+		report.problems[0].text,
+		"c.yaml:22:31: routes[2].tls_downstream_client_ca: certificate 1 cannot "
+		"be read: ASN1 lib");
 	client_cas_done(&cas);
 	report_done(&report);
 

@@ -15,6 +15,7 @@
 #include "proxy/exchange.h"
 #include "proxy/local_http.h"
 #include "proxy/metrics_page.h"
+#include "proxy/metrics_tls.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
 
@@ -158,25 +159,6 @@ static void serve(struct local_request *r)
 
 /* ---- where ---- */
 
-static int make_tls(const struct config_key_pair *pair, struct tls_config **ret, struct err *e)
-{
-	static const char *const alpn[] = { "http/1.1", NULL };
-
-	if (str_is_empty(pair->certificate_pem)) {
-		*ret = NULL;
-		return 0;
-	}
-	const struct tls_key_pair key_pair = {
-		.certificate_pem = pair->certificate_pem,
-		.key_pem = pair->key_pem,
-		.origin = pair->origin,
-	};
-
-	return tls_config_new_server(
-		&(struct tls_server_options){ .pairs = &key_pair, .pair_count = 1, .alpn = alpn },
-		ret, e);
-}
-
 static bool is_same_address(const struct config_metrics *a, const struct config_metrics *b)
 {
 	char text_a[ADDR_TEXT_MAX];
@@ -212,7 +194,7 @@ int metrics_prepare(struct metrics *m, const struct snapshot *next, struct metri
 	const struct config_metrics *wanted = &next->config->operator.metrics;
 	struct metrics_change change = { 0 };
 
-	if (make_tls(&wanted->pair, &change.tls, e) < 0)
+	if (metrics_tls_new(wanted, &change.tls, e) < 0)
 		return err_wrap(e, "metrics_certificate");
 	change.keeps = m->http && wanted->has_address &&
 		       is_same_address(&m->snapshot->config->operator.metrics, wanted);

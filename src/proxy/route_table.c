@@ -52,13 +52,26 @@ static void route_init(struct route *route, const struct config_route *config,
 			      : route_state_new(route->id, config->target_count);
 }
 
+/* What is wrong begins with the name of what holds it. */
+static struct position place_of(const struct config_route *route, const struct err *e)
+{
+	const struct config_upstream_tls *tls = &route->upstream.tls;
+	struct str text = str_from(e->text);
+
+	if (str_starts_with(text, STR("tls_client_cert")))
+		return tls->client_certificate_at;
+	if (str_starts_with(text, STR("trusted certificates")))
+		return tls->custom_ca_at;
+	return route->at;
+}
+
 static void init_upstream(struct route *route, const struct config *config, struct report *report)
 {
 	struct err e = { 0 };
 
 	route->balancer = balancer_new(route->config);
 	if (upstream_tls_new(config, route->config, &route->upstream_tls, &e) < 0)
-		report_add(report, REPORT_ERROR, route->config->at, "%.*s: %s",
+		report_add(report, REPORT_ERROR, place_of(route->config, &e), "%.*s: %s",
 			   STR_FMT(route->config->path), e.text);
 }
 

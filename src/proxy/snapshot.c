@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "proxy/metrics_tls.h"
 
 static int make_signing_keys(struct snapshot *s, struct err *e)
 {
@@ -108,6 +109,33 @@ static void snapshot_free(struct snapshot *s)
 	mem_free(s);
 }
 
+/* The listener makes its own later; here it is told with everything else. */
+static int check_metrics(struct snapshot *s, struct err *e)
+{
+	struct tls_config *tls = NULL;
+	int result = metrics_tls_new(&s->config->operator.metrics, &tls, e);
+
+	tls_config_unref(tls);
+	return result;
+}
+
+/* Many would stumble over it; it is told once, and those do without. */
+static void check_authority(struct config *config, struct report *report)
+{
+	struct tls_client_options options = { .extra_roots_pem = config->tls.authority_pem };
+	struct tls_config *tls = NULL;
+	struct err e = { 0 };
+
+	if (str_is_empty(config->tls.authority_pem))
+		return;
+	if (tls_config_new_client(&options, &tls, &e) < 0) {
+		report_add(report, REPORT_ERROR, config->tls.authority_at,
+			   "certificate_authority: %s", e.text);
+		config->tls.authority_pem = (struct str){ 0 };
+	}
+	tls_config_unref(tls);
+}
+
 /* Certificates name their place themselves. */
 static void make_parts(struct snapshot *s, struct report *report)
 {
@@ -118,6 +146,7 @@ static void make_parts(struct snapshot *s, struct report *report)
 		{ make_users, { 0 } },
 		{ make_signing_keys, s->config->assertion.signing_key_at },
 		{ make_tls, { 0 } },
+		{ check_metrics, { 0 } },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -139,6 +168,7 @@ struct snapshot *snapshot_new(struct config *config, const struct snapshot *prev
 	s->cookie_key = str_of(config->keys.cookie_secret, sizeof(config->keys.cookie_secret));
 	idp_table_init(&s->idps, config);
 	find_authenticate_authority(s);
+	check_authority(config, report);
 	route_table_init(&s->routes, config, &s->idps, previous ? &previous->routes : NULL, report);
 	client_cas_init(&s->client_cas, config, report);
 	for (size_t i = 0; i < s->routes.count; i++)

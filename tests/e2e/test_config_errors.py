@@ -1,5 +1,6 @@
 """A configuration or a machine that does not allow to start: sentences that say what and where, and status 1."""
 
+import base64
 import json
 import os
 import re
@@ -219,6 +220,58 @@ def test_the_key_of_another_certificate(start, config, authority):
     config["certificates"][0]["key"] = str(authority.issue("other", "other.localhost")[1])
     text = start(config)
     assert "belong" in text
+
+
+BROKEN_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+BROKEN_KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+BROKEN_LIST = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"
+CHAINED = {**ROUTE, "to": "https://127.0.0.1:1"}
+
+
+def encoded(pem):
+    return base64.b64encode(pem.encode()).decode()
+
+
+def unusable(name, path, authority):
+    """Settings that look well until something is made of them, and the value of them that is to blame."""
+    good = base64.b64encode(authority.ca.read_bytes()).decode()
+    files = [str(path / "broken.pem"), str(path / "broken.key")]
+    route = {"tls_client_cert_file": files[0], "tls_client_key_file": files[1]}
+    return {
+        "signing_key": ({"signing_key": BROKEN_KEY}, BROKEN_KEY),
+        "downstream_mtls.ca": ({"downstream_mtls": {"ca": encoded(BROKEN_CERTIFICATE)}}, encoded(BROKEN_CERTIFICATE)),
+        "downstream_mtls.crl": ({"downstream_mtls": {"ca": good, "crl": encoded(BROKEN_LIST)}}, encoded(BROKEN_LIST)),
+        "certificate_authority": ({"certificate_authority_file": files[0], "routes": [CHAINED]}, files[0]),
+        "certificate_file": ({"certificate_file": files[0], "certificate_key_file": files[1]}, files[0]),
+        "metrics_certificate_file": (
+            {"metrics_certificate_file": files[0], "metrics_certificate_key_file": files[1]}, files[0]),
+        "tls_client_cert": ({"routes": [{**CHAINED, **route}]}, files[0]),
+        "routes[0]: trusted certificates": ({"routes": [{**CHAINED, "tls_custom_ca_file": files[0]}]}, files[0]),
+        "routes[0].tls_downstream_client_ca": (
+            {"routes": [{**ROUTE, "tls_downstream_client_ca": encoded(BROKEN_CERTIFICATE)}]},
+            encoded(BROKEN_CERTIFICATE)),
+    }[name]
+
+
+@pytest.mark.parametrize("name", [
+    "signing_key", "downstream_mtls.ca", "downstream_mtls.crl", "certificate_authority", "certificate_file",
+    "metrics_certificate_file", "tls_client_cert", "routes[0]: trusted certificates",
+    "routes[0].tls_downstream_client_ca",
+])
+def test_what_only_its_use_shows(start, config, tmp_path, authority, name):
+    """One complaint, at the line and the column of the value; and the same from `validate`."""
+    (tmp_path / "broken.pem").write_text(BROKEN_CERTIFICATE)
+    (tmp_path / "broken.key").write_text(BROKEN_KEY)
+    settings, value = unusable(name, tmp_path, authority)
+    config.update(settings)
+    before = json.dumps(config, indent=1).split(json.dumps(value))[0]
+    place = f"config.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: "
+    text = start(config)
+    assert place in text and name in text.split(place)[1].splitlines()[0], (place, text)
+    done = run_gateway("validate", "--config", tmp_path / "config.yaml")
+    assert done.returncode == 1
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "config.yaml:" in line and " error" not in line]
+    assert len(lines) == 1 and place in lines[0], (place, lines)
 
 
 def test_an_unreadable_key(start, config, tmp_path):

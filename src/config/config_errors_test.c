@@ -196,6 +196,11 @@ static void test_users(void **state)
 		  "$6$)\n"
 		  "E c.yaml:8:12: local_users[3].email: A@B.test is there already, in c.yaml:5\n"
 		  "E c.yaml:9:9: local_users[3].id: one is the id of another user, in c.yaml:6\n" },
+		{ "local_users_file: /nonexistent/u\n",
+		  "E c.yaml:1:19: local_users_file: cannot open /nonexistent/u: No such file or "
+		  "directory\n" },
+		{ "local_users: [{email: a@b.test, groups: {a: b}, password_hash: $y$salt$hash}]\n",
+		  "E c.yaml:1:41: local_users[0].groups: must be a text, not a mapping\n" },
 		{ "local_users: [x, ~]\n",
 		  "E c.yaml:1:15: local_users[0]: must be a mapping (key: value)\n"
 		  "E c.yaml:1:18: local_users[1]: must not be empty\n"

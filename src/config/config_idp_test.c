@@ -158,6 +158,9 @@ static void test_urls(void **state)
 		(void)snprintf(text, sizeof(text), GOOGLE "idp_provider_url: %s\n", cases[i].url);
 		assert_report(text, cases[i].report);
 	}
+	assert_report("signout_redirect_url: x\n",
+		      "E c.yaml:1:23: signout_redirect_url: the URL does not begin with "
+		      "scheme://\n");
 	assert_report("signout_redirect_url: javascript://x/%0aalert(1)\n",
 		      "E c.yaml:1:23: signout_redirect_url: \"javascript://x/%0aalert(1)\" must "
 		      "begin with https:// or http://\n");

@@ -57,6 +57,11 @@ static void test_bad_from(void **state)
 		{ R("ssh://a:1", "    to: ssh://b\n    policy: [{allow: {and: []}}]\n    x: y\n"),
 		  "W c.yaml:2:11: routes[0].from: routes for ssh:// are not supported yet; "
 		  "this route is skipped\n" },
+		{ F("https://a.test/"),
+		  "W c.yaml:2:11: routes[0].from: routes for https:// are not "
+		  "supported yet; this route is skipped\n" },
+		{ F("https://a.test/x"),
+		  "E c.yaml:2:11: routes[0].from: \"https://a.test/x\" contains a path\n" },
 		{ F("http://a.test"),
 		  "W c.yaml:2:11: routes[0].from: routes for http:// are not supported yet; this route is skipped\n" },
 		{ F("[a]"), "E c.yaml:2:11: routes[0].from: must be a text\n" },

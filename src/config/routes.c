@@ -207,6 +207,25 @@ static void load_tunnel_route(struct routes *r, const struct value_path *path,
 	claim_names(r, &from_path, place, options.from.at);
 }
 
+/* Skipped, but not without a word about what the reference would refuse (configuration.md 5). */
+static void skip_route(struct loader *l, const struct value_path *path,
+		       const struct yaml_node *from)
+{
+	struct str scheme = str_first(from->text, str_find(from->text, ':'));
+	struct str rest = str_from_pos(from->text, scheme.len + strlen("://"));
+	bool is_http = str_equal_nocase(scheme, STR("https")) ||
+		       str_equal_nocase(scheme, STR("http"));
+
+	if (is_http && str_find(rest, '/') + 1 < rest.len)
+		loader_value_error(l, path, from->at, "\"%.*s\" contains a path",
+				   STR_FMT(from->text));
+	else
+		loader_value_warning(l, path, from->at,
+				     "routes for %.*s:// are not supported yet; this route is "
+				     "skipped",
+				     STR_FMT(scheme));
+}
+
 static void load_route(struct routes *r, const struct value_path *path,
 		       const struct yaml_node *node)
 {
@@ -234,10 +253,7 @@ static void load_route(struct routes *r, const struct value_path *path,
 		load_tunnel_route(r, path, node, true);
 		return;
 	case ROUTE_LATER:
-		loader_value_warning(l, &from_path, from->at,
-				     "routes for %.*s:// are not supported yet; this route is "
-				     "skipped",
-				     STR_FMT(str_first(from->text, str_find(from->text, ':'))));
+		skip_route(l, &from_path, from);
 		return;
 	case ROUTE_INVALID:
 		loader_value_error(l, &from_path, from->at,

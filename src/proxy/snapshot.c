@@ -68,6 +68,7 @@ static int make_tls(struct snapshot *s, struct err *e)
 			.pairs = pairs,
 			.pair_count = config->tls.key_pair_count,
 			.alpn = config->listen.offers_http2 ? alpn : alpn + 1,
+			.ticket_secret = s->shared_key,
 			.plain_http_reply = STR(
 				"HTTP/1.1 400 Bad Request\r\n"
 				"content-type: text/plain; charset=utf-8\r\n"

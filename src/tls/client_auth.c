@@ -13,8 +13,7 @@
  * OpenSSL checks that the client has the key of what it shows; all else is ours. Where nothing is required any
  * certificate that can be read passes, since what it is worth depends on the route that will be asked for.
  *
- * A ticket carries the leaf but not its chain, so a session with a certificate is never resumed: what is known of the
- * client would not be the same. Sessions without one are.
+ * A session with a certificate is never resumed (tls_tickets.c). Sessions without one are.
  */
 
 #define SESSION_ID_TEXT "pomerium"
@@ -70,16 +69,6 @@ static int on_certificate(X509_STORE_CTX *context, void *arg)
 	X509_STORE_CTX_set0_verified_chain(
 		context, X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(context)));
 	return 0;
-}
-
-static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
-				   size_t key_name_len, SSL_TICKET_STATUS status, void *arg)
-{
-	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
-		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (SSL_SESSION_get0_peer(session))
-		return SSL_TICKET_RETURN_IGNORE;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 /* ---- setting up ---- */
@@ -176,7 +165,5 @@ int client_auth_apply(struct client_auth *auth, SSL_CTX *context, struct err *e)
 	SSL_CTX_set_cert_verify_callback(context, on_certificate, auth);
 	SSL_CTX_set_max_cert_list(context, PEER_CERTIFICATE_SIZE_MAX);
 	SSL_CTX_set_client_CA_list(context, list_names(auth));
-	if (!SSL_CTX_set_session_ticket_cb(context, NULL, on_ticket, NULL))
-		return tls_err_openssl(e, ERR_TLS, "TLS sessions cannot be set up");
 	return 0;
 }

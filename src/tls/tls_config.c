@@ -53,8 +53,8 @@ void tls_config_unref(struct tls_config *config)
 	for (size_t i = 0; i < config->context_count; i++)
 		SSL_CTX_free(config->contexts[i]);
 	mem_free(config->contexts);
-	if (config->client_auth)
-		config->client_auth_free(config->client_auth);
+	if (config->free_server_part)
+		config->free_server_part(config);
 	for (size_t i = 0; config->alpn && config->alpn[i]; i++)
 		mem_free(config->alpn[i]);
 	mem_free(config->alpn);

@@ -18,6 +18,7 @@
 #include "tls/tls_sessions.h"
 
 struct client_auth;
+struct tls_tickets;
 
 struct tls_config {
 	struct ref ref;
@@ -32,8 +33,9 @@ struct tls_config {
 	char *plain_http_reply;
 	struct tls_sessions sessions;
 	struct tls_kept_sessions kept;   /* of a client */
-	struct client_auth *client_auth; /* of a server; with its destructor */
-	void (*client_auth_free)(struct client_auth *auth);
+	struct client_auth *client_auth; /* these are a server's; with their destructor */
+	struct tls_tickets *tickets;
+	void (*free_server_part)(struct tls_config *config);
 };
 
 struct tls_config *tls_config_new(bool is_server);

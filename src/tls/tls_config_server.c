@@ -6,14 +6,14 @@
 #include "tls/tls_config.h"
 #include "tls/tls_config_parts.h"
 #include "tls/tls_names.h"
+#include "tls/tls_tickets.h"
 
 /*
  * One SSL_CTX per certificate, all set up alike; a connection begins on the first one and moves to the one
  * that its SNI names. Session tickets stay with the first, so they work whatever name was asked for.
  */
 
-#define PEM_MAX          65536
-#define TICKET_KEYS_SIZE 80 /* OpenSSL's: name, HMAC key, AES key */
+#define PEM_MAX 65536
 
 static SSL_CTX *find_context(const struct tls_config *config, const char *server_name)
 {
@@ -65,6 +65,8 @@ static int set_up_server(struct tls_config *config, SSL_CTX *context, struct err
 	SSL_CTX_set_tlsext_servername_arg(context, config);
 	if (config->alpn_wire.len > 0)
 		SSL_CTX_set_alpn_select_cb(context, on_alpn, config);
+	if (tls_tickets_apply(config->tickets, context, e) < 0)
+		return -1;
 	return client_auth_apply(config->client_auth, context, e);
 }
 
@@ -102,13 +104,20 @@ static int add_made_up_pair(struct tls_config *config, struct err *e)
 	return add_pair(config, &pair, e);
 }
 
+static void free_server_part(struct tls_config *config)
+{
+	client_auth_free(config->client_auth);
+	tls_tickets_free(config->tickets);
+}
+
 int tls_config_new_server(const struct tls_server_options *options, struct tls_config **ret,
 			  struct err *e)
 {
 	_cleanup_(tls_config_unrefp) struct tls_config *config = tls_config_new(true);
 
-	config->client_auth_free = client_auth_free;
+	config->free_server_part = free_server_part;
 	if (tls_config_set_alpn(config, options->alpn, e) ||
+	    tls_tickets_new(options->ticket_secret, &config->tickets, e) ||
 	    client_auth_new(options, &config->client_auth, e))
 		return -1;
 	config->plain_http_reply = str_copy(options->plain_http_reply);
@@ -121,13 +130,7 @@ int tls_config_new_server(const struct tls_server_options *options, struct tls_c
 	return 0;
 }
 
-/* Tickets are those of the first context. A failure is a full handshake more. */
 void tls_config_succeed(struct tls_config *config, const struct tls_config *earlier)
 {
-	uint8_t keys[TICKET_KEYS_SIZE];
-	SSL_CTX *from = earlier->contexts[0];
-
-	if (SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1)
-		(void)SSL_CTX_set_tlsext_ticket_keys(config->contexts[0], keys, sizeof(keys));
-	mem_wipe(keys, sizeof(keys));
+	tls_tickets_succeed(config->tickets, earlier->tickets);
 }

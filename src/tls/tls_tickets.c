@@ -33,6 +33,7 @@
 #define TICKET_LABEL  "pomerium tls ticket v1"
 #define NAME_SIZE     16 /* these two are OpenSSL's */
 #define IV_SIZE       16
+#define NUMBER_SIZE   8
 #define PERIODS       3
 #define PERIOD_OF_NOW 1 /* among them */
 
@@ -58,13 +59,29 @@ struct tls_tickets {
 	struct ticket_ring ring_tls12;
 };
 
+/* Big endian: the machines of those who share a secret differ as well. */
+static void write_number(uint8_t out[NUMBER_SIZE], int64_t number)
+{
+	for (size_t i = 0; i < NUMBER_SIZE; i++)
+		out[NUMBER_SIZE - 1 - i] = (uint8_t)((uint64_t)number >> (8 * i));
+}
+
+static int64_t read_number(const uint8_t in[NUMBER_SIZE])
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < NUMBER_SIZE; i++)
+		number = number << 8 | in[i];
+	return (int64_t)number;
+}
+
 /* ---- keys ---- */
 
 static int derive(const struct tls_tickets *tickets, uint8_t *secret, int64_t period,
 		  struct ticket_key *ret)
 {
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(tickets->kdf);
-	uint8_t info[sizeof(TICKET_LABEL) + sizeof(period)] = TICKET_LABEL;
+	uint8_t info[sizeof(TICKET_LABEL) + NUMBER_SIZE] = TICKET_LABEL;
 	char digest[] = "SHA256";
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
@@ -75,8 +92,7 @@ static int derive(const struct tls_tickets *tickets, uint8_t *secret, int64_t pe
 	};
 	int result = -1;
 
-	for (size_t i = 0; i < sizeof(period); i++)
-		info[sizeof(info) - 1 - i] = (uint8_t)((uint64_t)period >> (8 * i));
+	write_number(info + sizeof(TICKET_LABEL), period);
 	if (context && EVP_KDF_derive(context, (uint8_t *)ret, sizeof(*ret), params) == 1)
 		result = 0;
 	EVP_KDF_CTX_free(context);
@@ -162,26 +178,27 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 /* What was resumed has its first handshake's already. */
 static int on_new_ticket(SSL *ssl, void *arg)
 {
-	int64_t begun_unix = clock_now_unix();
+	uint8_t begun[NUMBER_SIZE];
 
 	(void)arg;
 	if (SSL_session_reused(ssl))
 		return 1;
-	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &begun_unix,
-					       sizeof(begun_unix));
+	write_number(begun, clock_now_unix());
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), begun, sizeof(begun));
 }
 
 static bool is_too_old(SSL_SESSION *session)
 {
 	int64_t now_unix = clock_now_unix();
 	int64_t begun_unix;
-	void *data = NULL;
+	void *begun = NULL;
 	size_t len = 0;
 
-	if (SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 || len != sizeof(begun_unix))
+	if (SSL_SESSION_get0_ticket_appdata(session, &begun, &len) != 1 || len != NUMBER_SIZE)
 		return true;
-	memcpy(&begun_unix, data, sizeof(begun_unix));
-	return begun_unix <= now_unix - TLS_TICKET_RESUMED_S;
+	begun_unix = read_number(begun);
+	return begun_unix <= now_unix - TLS_TICKET_RESUMED_S ||
+	       begun_unix > now_unix + 2 * TLS_TICKET_PERIOD_S; /* of no clock whose keys we have */
 }
 
 static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,

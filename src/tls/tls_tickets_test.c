@@ -186,12 +186,38 @@ static void test_what_a_client_is_told(void **state)
 	}
 }
 
+/* Gateways of different releases share a secret too: HKDF by another implementation. */
+static void test_the_name_of_a_key(void **state)
+{
+	static const uint8_t name[] = { 0xd2, 0x11, 0x09, 0x5d, 0x5d, 0xba, 0x8d, 0x7e,
+					0x23, 0xd7, 0x2b, 0xc7, 0x55, 0x75, 0x74, 0xd3 };
+	const struct tls_fixture *f = *state;
+	struct tls_config *server = make_server(f, SECRET);
+	const unsigned char *ticket = NULL;
+	struct test_link link;
+	size_t len = 0;
+
+	clock_fake_set_unix(BEGIN);
+	test_link_open(&link, &(struct test_link_options){ server, f->client, "a.example",
+							   TLS1_3_VERSION, NULL });
+	assert_true(test_link_handshake(&link));
+	test_write_all(&link.server, "x", 1);
+	test_expect(&link.client, "x");
+	SSL_SESSION_get0_ticket(SSL_get_session(test_engine(link.client.stream)->ssl), &ticket,
+				&len);
+	assert_true(len > sizeof(name));
+	assert_memory_equal(ticket, name, sizeof(name));
+	test_link_done(&link);
+	tls_config_unref(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateways_of_one_secret),
 		cmocka_unit_test(test_periods),
 		cmocka_unit_test(test_a_ticket_is_replaced),
+		cmocka_unit_test(test_the_name_of_a_key),
 		cmocka_unit_test(test_nobody_knows_the_first_keys),
 		cmocka_unit_test(test_what_a_client_is_told),
 	};

@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 for command; do
 	[ "$command" = - ] && command=
-	"$program" $command --help || exit 1
+	${MESON_EXE_WRAPPER:-} "$program" $command --help || exit 1
 done | grep -oE -- '--[a-z][a-z-]+' | sort -u >"$work/has"
 [ -s "$work/has" ] || { echo "$program has no flags?" >&2; exit 1; }
 

@@ -5,12 +5,12 @@ directory=$1
 generator=$2
 failed=0
 
-pages=$("$generator") || exit 1
+pages=$(${MESON_EXE_WRAPPER:-} "$generator") || exit 1
 for page in $pages; do
 	if [ "${3:-}" = --write ]; then
-		"$generator" "$page" >"$directory/$page" || exit 1
+		${MESON_EXE_WRAPPER:-} "$generator" "$page" >"$directory/$page" || exit 1
 	else
-		"$generator" "$page" | diff -u "$directory/$page" - || failed=1
+		${MESON_EXE_WRAPPER:-} "$generator" "$page" | diff -u "$directory/$page" - || failed=1
 	fi
 done
 for file in "$directory"/pomerium-cli*.1; do

@@ -2,6 +2,6 @@
 # tools/check-output.sh FILE COMMAND...: fails, with the difference, unless FILE is what the command prints.
 file=$1
 shift
-"$@" | diff -u "$file" - && exit 0
+${MESON_EXE_WRAPPER:-} "$@" | diff -u "$file" - && exit 0
 echo "$file is not what $(basename "$1") prints; 'make reference' writes it anew" >&2
 exit 1

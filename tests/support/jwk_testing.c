@@ -14,13 +14,14 @@
 
 EVP_PKEY *jwk_testing_key(const char *type, const char *size)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY_CTX *ctx;
 	EVP_PKEY *key = NULL;
 
+	if (strncmp(type, "RSA", 3) == 0)
+		return jwk_testing_rsa(type, size);
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	assert(EVP_PKEY_keygen_init(ctx) == 1);
-	if (size && strncmp(type, "RSA", 3) == 0)
-		assert(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)strtol(size, NULL, 10)) == 1);
-	else if (size)
+	if (size)
 		assert(EVP_PKEY_CTX_set_group_name(ctx, size) == 1);
 	assert(EVP_PKEY_generate(ctx, &key) == 1);
 	EVP_PKEY_CTX_free(ctx);

@@ -15,7 +15,10 @@
 /* type as OpenSSL names it; size is the bits of an RSA key, the curve of an EC key, else NULL. */
 EVP_PKEY *jwk_testing_key(const char *type, const char *size);
 
-/* Appends a fresh private key (PKCS #8). */
+/* The same for the kinds of RSA: always the same key. */
+EVP_PKEY *jwk_testing_rsa(const char *type, const char *size);
+
+/* Appends a private key (PKCS #8): a fresh one, unless of a kind of RSA. */
 void jwk_testing_pem(const char *type, const char *size, struct buf *out);
 void jwk_testing_der(const char *type, const char *size, struct buf *out);
 

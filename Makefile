@@ -66,6 +66,7 @@ bench: release
 	@.venv/bin/python bench/run_soak.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_growth.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_clients.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
+	@.venv/bin/python bench/run_client_start.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_sessions.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@/usr/bin/python3 bench/run_policy.py $(RELEASE) $(filter --quick --no-write,$(ARGS))
 	@.venv/bin/python bench/run_reload.py $(RELEASE) $(filter --quick --no-write,$(ARGS))

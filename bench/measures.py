@@ -14,7 +14,7 @@ SMALL = 1024
 class Measures:
     def __init__(self, load, quick):
         self.load = load
-        self.rounds = 1 if quick else 7
+        self.rounds = 1 if quick else 5
         self.bulk_bytes = GIB // 4 if quick else GIB
         self.seconds = 1 if quick else 2
         # Two descriptors of the proxy for each tunnel, and one of the server's and one of ours.

@@ -10,7 +10,8 @@ import statistics
 RESULTS = pathlib.Path(__file__).resolve().parent / "RESULTS.md"
 TITLE = "# Results of the benchmarks"
 INTRODUCTION = "Written by `make bench`. What is measured and how: [README.md](README.md)."
-PARTS = ["Beside other proxies", "Fairness", "Two workers", "Soak", "Clients", "HTTP/2", "Logins and sessions", "Policy and routing", "Reload"]
+PARTS = ["Beside other proxies", "Fairness", "Two workers", "Soak", "Clients", "Start of the client", "HTTP/2", "Logins and sessions",
+         "Policy and routing", "Reload"]
 
 
 def _read_parts():

@@ -1,26 +1,29 @@
-"""Measures what a start of the client costs: from exec to the CONNECT at a gateway on this machine, and its CPU time.
+"""Measures what a start of the client costs, from exec to the CONNECT at a gateway here; writes its part of bench/RESULTS.md.
 
-    .venv/bin/python bench/run_client_start.py BUILD-DIRECTORY [--count N]
+    .venv/bin/python bench/run_client_start.py BUILD-DIRECTORY [--quick] [--no-write] [--note TEXT]
 
-The gateway is a few lines of Python, whose own share (accept, handshake) is in the first figure and not in the second.
+What is measured and how: bench/README.md.
 """
 
-import argparse
-import os
 import pathlib
 import resource
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from program import arguments, write
+from results import text_of
+from run import range_text, table
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.dont_write_bytecode = True
 
 from lib.certs import Authority  # noqa: E402
+
+STARTS = 50
 
 
 class Gateway:
@@ -59,6 +62,7 @@ def start_once(client, gateway, cache, flags):
 
 
 def measure(client, gateway, count, keeps):
+    """(milliseconds, CPU milliseconds, how many sessions were resumed)"""
     walls, cpus, resumed = [], [], 0
     with tempfile.TemporaryDirectory() as shared:
         for _ in range(count):
@@ -67,22 +71,28 @@ def measure(client, gateway, count, keeps):
             walls.append(wall)
             cpus.append(cpu)
             resumed += is_resumed
-    return statistics.median(walls), min(walls), statistics.median(cpus), resumed
+    return walls, cpus, resumed
+
+
+def stripped_size(program, directory):
+    copy = directory / program.name
+    subprocess.run(["strip", "-o", copy, program], check=True)
+    return copy.stat().st_size / (1 << 20)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--count", type=int, default=50)
-    options = parser.parse_args()
-    client = options.build.resolve() / "src" / "cli" / "pomerium-cli"
+    options = arguments("Measures what a start of the client costs.")
+    client = options.build / "src" / "cli" / "pomerium-cli"
+    count = 3 if options.quick else STARTS
+    rows = []
     with tempfile.TemporaryDirectory() as directory:
         gateway = Gateway(pathlib.Path(directory))
-        for name, keeps in (("first", False), ("with what earlier ones left", True)):
-            wall, best, cpu, resumed = measure(client, gateway, options.count, keeps)
-            print(f"{name}: exec to CONNECT {wall:.1f} ms (best {best:.1f}), CPU time {cpu:.1f} ms, "
-                  f"{resumed} of {options.count} resumed")
-    print(f"program: {os.path.getsize(client) / 1e6:.1f} MB with symbols")
+        for name, keeps in (("nothing kept from before", False), ("a TLS session kept from before", True)):
+            walls, cpus, resumed = measure(client, gateway, count, keeps)
+            rows.append([name, range_text(walls), range_text(cpus), f"{resumed} of {count}"])
+        size = text_of([stripped_size(client, pathlib.Path(directory))])
+    columns = ["from exec to CONNECT, ms: minimum / median / maximum", "CPU ms of the client, to its end", "resumed"]
+    write("Start of the client", f"{count} starts each. The client without symbols has {size} MiB.\n\n" + table(columns, rows), options)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,11 @@ static int open_local(struct proxy *proxy, const struct options *options, struct
 	if (!proxy->listener)
 		return -1;
 	local_listener_format(proxy->listener, address);
+	if (proxy_options_lead_to(&proxy->client.proxies, str_from(address)))
+		return err_set(e, ERR_CONFIG,
+			       "the proxy that is set for this program is this program itself, at "
+			       "%s; start it without, or with --proxy none",
+			       address);
 	local_proxy_set_address(proxy->local, str_from(address));
 	events_proxy_running(&proxy->client.events, address);
 	return 0;

@@ -83,6 +83,7 @@ static void start_target(struct peer *p, struct str target, local_tunnel_take_fn
 		.client = options->client,
 		.target = target,
 		.gateway_url = options->gateway_url,
+		.is_http_request = p->forward.target != NULL,
 		.take = take,
 		.on_done = on_done,
 		.arg = p,
@@ -259,6 +260,14 @@ static bool is_for_us(const struct local_proxy *proxy, const struct http_request
 	       str_equal(request->authority, str_from(proxy->address));
 }
 
+/* Then browsers have to leave it to this one what is reached through them, and what directly. */
+static bool has_proxies(const struct local_proxy *proxy)
+{
+	const struct proxy_options *proxies = &proxy->options.client->proxies;
+
+	return proxies->for_https.host || proxies->for_http.host;
+}
+
 static void answer_page(struct peer *p, const struct http_request *request)
 {
 	const struct local_proxy *proxy = p->proxy;
@@ -278,7 +287,8 @@ static void answer_page(struct peer *p, const struct http_request *request)
 	else if (!str_equal(request->method, STR("GET")))
 		answer_text(p, 405, STR("Method Not Allowed\n"));
 	else {
-		proxy_domains_write_pac(proxy->options.domains, str_from(proxy->address), &text);
+		proxy_domains_write_pac(proxy->options.domains, str_from(proxy->address),
+					has_proxies(proxy), &text);
 		answer(p, 200, STR("application/x-ns-proxy-autoconfig"), buf_view(&text));
 	}
 	buf_done(&text);

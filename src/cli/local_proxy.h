@@ -4,7 +4,8 @@
  * local_proxy.h - the local port that speaks HTTP and SOCKS5 (protocol.md 8.7, RFC 1928)
  *
  * The first byte tells which. Of HTTP there is CONNECT, and one request for an http:// address, which is forwarded. Names of the
- * domains go through the gateway, everything else is connected directly. /proxy.pac tells browsers the same.
+ * domains go through the gateway, everything else directly or through the proxy that the user has set. /proxy.pac tells
+ * browsers the same.
  *
  * A web page must not be able to use it: requests with an Origin are refused, and the pages of the proxy itself are given
  * only to who calls it by an address of this machine.

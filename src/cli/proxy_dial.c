@@ -19,6 +19,7 @@
 #include "io/loop.h"
 #include "io/resolver.h"
 #include "io/socks5.h"
+#include "io/stream_unread.h"
 #include "tls/tls_stream.h"
 
 #define TARGET_TEXT_MAX      (HOST_NAME_MAX_LEN + 16)
@@ -116,6 +117,10 @@ static void on_connect_answer(void *arg, struct connect_result *result, const st
 	if (result->status != 200) {
 		proxy_dial_explain(d->request.proxy, d->target, result->status, &problem);
 		finish(d, NULL, &problem);
+		return;
+	}
+	if (d->request.may_speak_first) {
+		finish(d, stream_unread_open(d->loop, result->stream, &result->early), NULL);
 		return;
 	}
 	if (result->early.len > 0) {

@@ -8,6 +8,7 @@
  * Errors     Only through on_done, later. The sentence names the proxy, never its user or password.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,6 +28,7 @@ struct proxy_dial_request {
 	struct tls_config *tls; /* to the proxy itself; for PROXY_HTTPS */
 	struct str host;        /* name or IP literal without brackets */
 	uint16_t port;
+	bool may_speak_first; /* else bytes right behind the proxy's answer are an error */
 };
 
 struct proxy_dial *proxy_dial_start(

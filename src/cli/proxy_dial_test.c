@@ -174,6 +174,26 @@ static void test_answers(void **state)
 	}
 }
 
+/* A server that speaks first: what it says comes right behind the proxy's answer. */
+static void test_early_bytes(void **state)
+{
+	struct proxy_dial_request request = { .host = STR("db.example"),
+					      .port = 3306,
+					      .may_speak_first = true };
+	char bytes[16];
+	struct scene s;
+
+	open_scene(&s, "", "HTTP/1.1 200 OK\r\n\r\nhello");
+	request.proxy = &s.proxy;
+	s.dial = proxy_dial_start(s.loop, s.resolver, &request, on_done, &s);
+	while (!s.is_done)
+		loop_turn(s.loop, true);
+	assert_non_null(s.stream);
+	assert_int_equal(stream_read(s.stream, bytes, sizeof(bytes)), 5);
+	assert_memory_equal(bytes, "hello", 5);
+	close_scene(&s);
+}
+
 static void test_garbage(void **state)
 {
 	struct scene s;
@@ -216,9 +236,13 @@ static void test_cancel_at_each_step(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open),         cmocka_unit_test(test_ip6_target),
-		cmocka_unit_test(test_answers),      cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_cancel_at_each_step),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_ip6_target),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_early_bytes),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_cancel_at_each_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,8 @@ int proxy_domains_check(const char *const *domains, struct err *e)
 	return 0;
 }
 
-void proxy_domains_write_pac(const char *const *domains, struct str address, struct buf *out)
+void proxy_domains_write_pac(const char *const *domains, struct str address, bool takes_others,
+			     struct buf *out)
 {
 	(void)buf_append_str(out, STR("function FindProxyForURL(url, host) {\n"
 				      "\thost = host.toLowerCase();\n\tvar domains = ["));
@@ -62,6 +63,11 @@ void proxy_domains_write_pac(const char *const *domains, struct str address, str
 	buf_printf(out,
 		   "];\n\tfor (var i = 0; i < domains.length; i++)\n"
 		   "\t\tif (host === domains[i] || host.endsWith(\".\" + domains[i]))\n"
-		   "\t\t\treturn \"SOCKS5 %.*s; PROXY %.*s\";\n\treturn \"DIRECT\";\n}\n",
+		   "\t\t\treturn \"SOCKS5 %.*s; PROXY %.*s\";\n",
 		   STR_FMT(address), STR_FMT(address));
+	if (takes_others)
+		buf_printf(out, "\treturn \"PROXY %.*s; SOCKS5 %.*s\";\n}\n", STR_FMT(address),
+			   STR_FMT(address));
+	else
+		(void)buf_append_str(out, STR("\treturn \"DIRECT\";\n}\n"));
 }

@@ -53,10 +53,16 @@ static void test_pac(void **state)
 	static const char *const domains[] = { ".Corp.example.com", "b.test", NULL };
 	struct buf text = BUF_INIT(PROXY_PAC_MAX);
 
-	proxy_domains_write_pac(domains, STR("127.0.0.1:3128"), &text);
+	proxy_domains_write_pac(domains, STR("127.0.0.1:3128"), false, &text);
 	assert_true(str_contains(buf_view(&text), STR("[\"corp.example.com\", \"b.test\"]")));
 	assert_true(str_contains(buf_view(&text),
 				 STR("\"SOCKS5 127.0.0.1:3128; PROXY 127.0.0.1:3128\"")));
+	assert_true(str_ends_with(buf_view(&text), STR("\treturn \"DIRECT\";\n}\n")));
+	text.len = 0;
+	proxy_domains_write_pac(domains, STR("127.0.0.1:3128"), true, &text);
+	assert_true(str_ends_with(
+		buf_view(&text),
+		STR("\treturn \"PROXY 127.0.0.1:3128; SOCKS5 127.0.0.1:3128\";\n}\n")));
 	buf_done(&text);
 }
 

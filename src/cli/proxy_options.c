@@ -106,20 +106,56 @@ void proxy_options_done(struct proxy_options *proxies)
 	tls_config_unref(TAKE(proxies->tls));
 }
 
-const struct proxy_url *proxy_options_choose(const struct proxy_options *proxies,
-					     const struct destination *destination)
+static const struct proxy_url *choose(const struct proxy_options *proxies, struct str host,
+				      uint16_t port, bool uses_tls)
 {
-	struct str host = str_from(destination->gateway_host);
-	const struct proxy_url *url;
+	const struct proxy_url *url = uses_tls ? &proxies->for_https : &proxies->for_http;
 
-	if (!proxies)
-		return NULL;
-	url = destination->uses_tls ? &proxies->for_https : &proxies->for_http;
 	if (!url->host)
 		return NULL;
 	if (!proxies->is_forced &&
-	    (host_is_loopback(host) ||
-	     proxy_is_exempt(str_from(proxies->no_proxy), host, destination->gateway_port)))
+	    (host_is_loopback(host) || proxy_is_exempt(str_from(proxies->no_proxy), host, port)))
 		return NULL;
 	return url;
+}
+
+const struct proxy_url *proxy_options_choose(const struct proxy_options *proxies,
+					     const struct destination *destination)
+{
+	if (!proxies)
+		return NULL;
+	return choose(proxies, str_from(destination->gateway_host), destination->gateway_port,
+		      destination->uses_tls);
+}
+
+const struct proxy_url *proxy_options_choose_for_other(const struct proxy_options *proxies,
+						       struct str host, uint16_t port,
+						       bool is_http_request)
+{
+	if (host_is_loopback(host))
+		return NULL;
+	return choose(proxies, host, port, !is_http_request);
+}
+
+static bool leads_to(const struct proxy_url *url, const struct authority *address)
+{
+	struct str host = str_from(url->host);
+	bool is_every_address = str_equal(address->host, STR("0.0.0.0")) ||
+				str_equal(address->host, STR("::"));
+
+	if (!url->host || url->port != address->port)
+		return false;
+	if (host_is_loopback(host))
+		return is_every_address || host_is_loopback(address->host);
+	return str_equal(host, address->host);
+}
+
+bool proxy_options_lead_to(const struct proxy_options *proxies, struct str address)
+{
+	struct authority authority;
+
+	if (authority_parse(address, false, &authority, NULL) < 0)
+		return false; /* a socket in the file system */
+	return leads_to(&proxies->for_https, &authority) ||
+	       leads_to(&proxies->for_http, &authority);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * proxy_options.h - which proxy a gateway is reached through: --proxy, else the environment
+ * proxy_options.h - which proxy others are reached through, gateways first of all: --proxy, else the environment
  *
  * For https gateways HTTPS_PROXY, for http ones HTTP_PROXY, else ALL_PROXY; in lower case first, as other programs do.
  * NO_PROXY and gateways on this machine itself are exceptions from the environment's, not from --proxy; --proxy=none means
@@ -11,8 +11,10 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/proxy_url.h"
 
 struct destination;
@@ -50,3 +52,14 @@ int proxy_options_read(const char *flag, const struct proxy_environment *environ
 /* NULL: directly. proxies may be NULL. */
 const struct proxy_url *proxy_options_choose(const struct proxy_options *proxies,
 					     const struct destination *destination);
+
+/*
+ * The same for what is no gateway. Of --proxy this machine itself is an exception here: a program that asks for localhost does
+ * not mean that of the proxy.
+ */
+const struct proxy_url *proxy_options_choose_for_other(const struct proxy_options *proxies,
+						       struct str host, uint16_t port,
+						       bool is_http_request);
+
+/* Whether one of them is who listens at the address, so that connections would go around in a circle. */
+bool proxy_options_lead_to(const struct proxy_options *proxies, struct str address);

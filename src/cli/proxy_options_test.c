@@ -82,6 +82,82 @@ static void test_choice(void **state)
 	}
 }
 
+static void test_choice_for_others(void **state)
+{
+	static const struct {
+		const char *flag;
+		struct proxy_environment environment;
+		const char *host;
+		bool is_http_request;
+		const char *name; /* NULL: directly */
+	} rows[] = {
+		{ NULL, { .all = { NULL } }, "a.test", false, NULL },
+		{ NULL, { .https = { "http://a:1" } }, "a.test", false, "http://a:1" },
+		{ NULL, { .https = { "http://a:1" } }, "a.test", true, NULL },
+		{ NULL, { .http = { "http://b:1" } }, "a.test", true, "http://b:1" },
+		{ NULL, { .http = { "http://b:1" } }, "a.test", false, NULL },
+		{ NULL, { .all = { "http://a:1" }, .none = { "test" } }, "a.test", false, NULL },
+		{ NULL,
+		  { .all = { "http://a:1" }, .none = { ":80,a.test:80" } },
+		  "a.test",
+		  false,
+		  NULL },
+		{ "http://f:2",
+		  { .all = { NULL }, .none = { "*" } },
+		  "a.test",
+		  false,
+		  "http://f:2" },
+		{ "http://f:2", { .all = { NULL } }, "localhost", false, NULL },
+		{ "http://f:2", { .all = { NULL } }, "127.0.0.1", true, NULL },
+		{ "none", { .all = { "http://a:1" } }, "a.test", false, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct proxy_options proxies;
+		const struct proxy_url *chosen;
+		struct err e;
+
+		assert_int_equal(
+			proxy_options_read(rows[i].flag, &rows[i].environment, &proxies, &e), 0);
+		chosen = proxy_options_choose_for_other(&proxies, str_from(rows[i].host), 80,
+							rows[i].is_http_request);
+		if (!chosen != !rows[i].name || (chosen && strcmp(chosen->name, rows[i].name) != 0))
+			fail_msg("%zu: %s", i, chosen ? chosen->name : "directly");
+		proxy_options_done(&proxies);
+	}
+}
+
+static void test_circle(void **state)
+{
+	static const struct {
+		const char *proxy;
+		const char *address;
+		bool leads_there;
+	} rows[] = {
+		{ "http://localhost:3128", "127.0.0.1:3128", true },
+		{ "http://127.0.0.1:3128", "0.0.0.0:3128", true },
+		{ "socks5://[::1]:3128", "[::]:3128", true },
+		{ "http://192.0.2.1:3128", "192.0.2.1:3128", true },
+		{ "http://192.0.2.1:3128", "127.0.0.1:3128", false },
+		{ "http://localhost:3129", "127.0.0.1:3128", false },
+		{ "http://localhost:3128", "192.0.2.1:3128", false },
+		{ "http://localhost:3128", "unix:/run/x:3128", false },
+		{ "none", "127.0.0.1:3128", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct proxy_environment nothing = { .all = { NULL } };
+		struct proxy_options proxies;
+		struct err e;
+
+		assert_int_equal(proxy_options_read(rows[i].proxy, &nothing, &proxies, &e), 0);
+		if (proxy_options_lead_to(&proxies, str_from(rows[i].address)) !=
+		    rows[i].leads_there)
+			fail_msg("%zu: %s at %s", i, rows[i].proxy, rows[i].address);
+		proxy_options_done(&proxies);
+	}
+}
+
 static const struct {
 	const char *flag;
 	struct proxy_environment environment;
@@ -123,6 +199,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_choice_for_others),
+		cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_bad_settings),
 		cmocka_unit_test(test_argument_is_hidden),
 	};

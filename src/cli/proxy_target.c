@@ -1,5 +1,5 @@
 /*
- * proxy_target.c - either a local_tunnel or a dial and then a relay
+ * proxy_target.c - either a local_tunnel or a dial, perhaps through a proxy, and then a relay
  *
  * Web sites behind the gateway are TCP routes of port 8000, because port 443 of their name is the gateway itself
  * (protocol.md 8.7).
@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/url.h"
 #include "cli/client.h"
+#include "cli/proxy_dial.h"
 #include "io/dial.h"
 #include "io/relay.h"
 
@@ -27,6 +28,8 @@ struct proxy_target {
 	struct local_tunnel_context context;
 	struct local_tunnel *tunnel;
 	struct dial *dial;
+	char *host; /* what proxy_dial connects to */
+	struct proxy_dial *proxy_dial;
 	struct relay *relay;
 	struct later later; /* delivers a failure of the first step */
 	struct err failure;
@@ -40,6 +43,8 @@ void proxy_target_close(struct proxy_target *t)
 	if (t->tunnel)
 		local_tunnel_close(TAKE(t->tunnel));
 	dial_cancel(TAKE(t->dial));
+	proxy_dial_cancel(TAKE(t->proxy_dial));
+	mem_free(TAKE(t->host));
 	relay_close(TAKE(t->relay), STREAM_CLOSE_NORMAL, NULL);
 	client_tunnels_end(TAKE(t->account));
 	destination_done(&t->destination);
@@ -95,7 +100,7 @@ static void start_tunnel(struct proxy_target *t, const struct authority *target)
 	t->tunnel = local_tunnel_start_held(&t->context, take_for_tunnel, on_tunnel_done, t);
 }
 
-/* ---- directly ---- */
+/* ---- by itself ---- */
 
 static void on_relay_done(void *arg, const struct relay_result *result)
 {
@@ -105,14 +110,11 @@ static void on_relay_done(void *arg, const struct relay_result *result)
 	finish(t, EXIT_STATUS_OK, NULL);
 }
 
-static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
-		      const struct err *e)
+static void begin_relay(struct proxy_target *t, struct stream *stream, const struct err *e)
 {
-	struct proxy_target *t = arg;
 	struct relay_options options = { .b = stream, .on_done = on_relay_done, .arg = t };
 	struct local_side side = { 0 };
 
-	t->dial = NULL;
 	if (!stream) {
 		finish(t, EXIT_STATUS_UNREACHABLE, e);
 		return;
@@ -124,8 +126,48 @@ static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
 	t->relay = relay_start(t->options.client->loop, &options);
 }
 
+static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
+		      const struct err *e)
+{
+	struct proxy_target *t = arg;
+
+	t->dial = NULL;
+	begin_relay(t, stream, e);
+}
+
+static void on_proxy_dialed(void *arg, struct stream *stream, const struct err *e)
+{
+	struct proxy_target *t = arg;
+
+	t->proxy_dial = NULL;
+	begin_relay(t, stream, e);
+}
+
+static void start_proxy_dial(struct proxy_target *t, const struct proxy_url *proxy,
+			     const struct authority *target)
+{
+	const struct client *client = t->options.client;
+	struct proxy_dial_request request = { .proxy = proxy,
+					      .tls = client->proxies.tls,
+					      .port = target->port,
+					      .may_speak_first = true };
+
+	t->host = str_copy(target->host);
+	request.host = str_from(t->host);
+	t->proxy_dial = proxy_dial_start(client->loop, client->resolver, &request, on_proxy_dialed,
+					 t);
+}
+
 static void start_dial(struct proxy_target *t, const struct authority *target)
 {
+	const struct proxy_url *proxy = proxy_options_choose_for_other(&t->options.client->proxies,
+								       target->host, target->port,
+								       t->options.is_http_request);
+
+	if (proxy) {
+		start_proxy_dial(t, proxy, target);
+		return;
+	}
 	t->dial = dial_start(t->options.client->loop, t->options.client->resolver,
 			     &(struct dial_target){ .host = target->host,
 						    .port = target->port,

@@ -1,7 +1,9 @@
 #pragma once
 
 /*
- * proxy_target.h - connect a program that speaks to the local proxy with what it asks for: through the gateway, or directly
+ * proxy_target.h - connect a program that speaks to the local proxy with what it asks for: through the gateway, or by itself
+ *
+ * What is not behind the gateway is reached as the gateway is: directly, or through the proxy that the user has set.
  *
  * The program is held until the connection is there; then it is asked for its stream, and the two are relayed.
  *
@@ -24,6 +26,7 @@ struct proxy_target_options {
 	struct client *client;
 	struct str target; /* a valid CONNECT target */
 	bool through_gateway;
+	bool is_http_request;    /* of an http:// address: which of the user's proxies counts */
 	const char *gateway_url; /* NULL: the gateway is the target's own host */
 	/* Once, when the connection is there. */
 	local_tunnel_take_fn *take;

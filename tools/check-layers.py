@@ -22,7 +22,8 @@ BELOW = {
 # Third-party headers, and the modules that may see them.
 LIBRARIES = [
     (re.compile(r"openssl/(ssl|x509\w*|bio|pem)\.h"), {"tls"}),
-    (re.compile(r"openssl/(evp|hmac|sha|core_names|params|rand|crypto)\.h"), {"jose", "tls"}),
+    (re.compile(r"openssl/evp\.h"), {"http", "jose", "tls"}),
+    (re.compile(r"openssl/(hmac|sha|core_names|params|rand|crypto)\.h"), {"jose", "tls"}),
     (re.compile(r"openssl/.*"), {"tls", "jose"}),
     (re.compile(r"sodium\.h|sodium/.*"), {"jose"}),
     (re.compile(r"cjose/.*"), {"jose"}),

@@ -55,8 +55,8 @@ static const struct option_row rows[] = {
 		    "the gateway to connect to, if it is not named by the destination"),
 	OPTION_TEXT(
 		GROUPS_TO_GATEWAY, "transport", "HOW", transport,
-		"how tunnels are carried: h2 (all over one connection), h1 (each over its own), or "
-		"auto (default: what the gateway offers)"),
+		"how tunnels are carried: h2 (all over one connection), h1 (each over its own), ws (each "
+		"over a WebSocket, where nothing else passes), or auto (default: what the gateway offers)"),
 	OPTION_FLAG(OPTION_GROUP_TLS, "disable-tls-verification", disable_tls_verification,
 		    "do not check the gateway's certificate"),
 	OPTION_TEXT(OPTION_GROUP_TLS, "alternate-ca-path", "FILE", alternate_ca_path,

@@ -60,6 +60,7 @@ int transport_mode_parse(const char *text, enum transport_mode *ret, struct err 
 		{ "auto", TRANSPORT_AUTO },
 		{ "h1", TRANSPORT_H1 },
 		{ "h2", TRANSPORT_H2 },
+		{ "ws", TRANSPORT_WS },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -68,7 +69,7 @@ int transport_mode_parse(const char *text, enum transport_mode *ret, struct err 
 		*ret = rows[i].mode;
 		return 0;
 	}
-	return err_set(e, ERR_CONFIG, "--transport is one of auto, h1 and h2");
+	return err_set(e, ERR_CONFIG, "--transport is one of auto, h1, h2 and ws");
 }
 
 static void finish(struct transport_call *call, struct connect_result *result, const struct err *e)
@@ -329,8 +330,8 @@ static void begin(struct transport_call *call)
 	struct transport *t = call->gateway->transport;
 	struct shared_connection *c;
 
-	if (call->request.is_udp || !t || t->mode == TRANSPORT_H1 || t->knows_h1 ||
-	    !call->gateway->destination->uses_tls) {
+	if (call->request.is_udp || call->request.is_websocket || !t || t->mode == TRANSPORT_H1 ||
+	    t->knows_h1 || !call->gateway->destination->uses_tls) {
 		begin_h1(call);
 		return;
 	}
@@ -352,6 +353,11 @@ struct transport_call *transport_connect(
 	*call = (struct transport_call){
 		.gateway = gateway, .request = *request, .on_done = on_done, .arg = arg
 	};
+	/* Packets need no WebSocket: they ask for an upgrade as well. */
+	call->request.is_websocket = gateway->transport &&
+				     gateway->transport->mode == TRANSPORT_WS &&
+				     !call->request.is_udp;
+	call->request.host = str_from(gateway->destination->gateway_authority);
 	begin(call);
 	return call;
 }

@@ -2,7 +2,7 @@
 
 /*
  * transport.h - CONNECT to the gateway, over whatever there is: a stream of an HTTP/2 connection that tunnels share, or a
- *		 connection of HTTP/1.1 for itself (protocol.md 1.1, 1.3)
+ *		 connection of HTTP/1.1 for itself (protocol.md 1.1, 1.3), as CONNECT or as a WebSocket
  *
  * Automatically: what the gateway agrees to in the TLS handshake. A gateway, or something before it, that says HTTP/2 and
  * then cannot do CONNECT with it is asked again over HTTP/1.1 without a word. A connection that the gateway takes out
@@ -24,9 +24,9 @@ struct tls_config;
 struct transport;
 struct transport_call;
 
-enum transport_mode { TRANSPORT_AUTO, TRANSPORT_H1, TRANSPORT_H2 };
+enum transport_mode { TRANSPORT_AUTO, TRANSPORT_H1, TRANSPORT_H2, TRANSPORT_WS };
 
-/* "auto", "h1", "h2"; NULL: auto. */
+/* "auto", "h1", "h2", "ws"; NULL: auto. */
 int transport_mode_parse(const char *text, enum transport_mode *ret, struct err *e);
 
 /*

@@ -1,44 +1,6 @@
 #include "http/connect_udp.h"
 
-#include "base/codec.h"
-#include "base/url.h"
-
-/* "host/port", as the path has it: the last slash may be left out. */
-static bool split_path(struct str path, struct str *ret_host, struct str *ret_port)
-{
-	struct str rest = str_from_pos(path, sizeof(CONNECT_UDP_PATH) - 1);
-	size_t slash = str_find(rest, '/');
-	struct str port = str_from_pos(rest, slash + 1);
-
-	if (!str_starts_with(path, STR(CONNECT_UDP_PATH)) || slash == rest.len)
-		return false;
-	if (str_ends_with(port, STR("/")))
-		port.len--;
-	*ret_host = str_first(rest, slash);
-	*ret_port = port;
-	return true;
-}
-
-static bool read_path(struct str path, struct arena *arena, struct str *ret_authority)
-{
-	_cleanup_(buf_done) struct buf host = BUF_INIT(HOST_NAME_MAX_LEN);
-	struct authority authority;
-	struct str escaped;
-	struct str port;
-	struct str text;
-	bool has_colon;
-
-	if (!split_path(path, &escaped, &port) || query_unescape(&host, escaped) < 0 ||
-	    !str_is_printable_ascii(buf_view(&host)))
-		return false;
-	has_colon = str_find(buf_view(&host), ':') < host.len;
-	text = arena_printf(arena, has_colon ? "[%.*s]:%.*s" : "%.*s:%.*s",
-			    STR_FMT(buf_view(&host)), STR_FMT(port));
-	if (authority_parse_connect(text, &authority, NULL) < 0)
-		return false;
-	*ret_authority = text;
-	return true;
-}
+#include "http/tunnel_path.h"
 
 bool connect_udp_is_request(const struct http_request *request, struct arena *arena,
 			    struct str *ret_authority)
@@ -48,17 +10,10 @@ bool connect_udp_is_request(const struct http_request *request, struct arena *ar
 	return str_equal(request->method, STR("GET")) && request->minor_version == 1 &&
 	       http_headers_has_token(headers, STR("connection"), STR("upgrade")) &&
 	       http_headers_has_token(headers, STR("upgrade"), STR("connect-udp")) &&
-	       read_path(request->path, arena, ret_authority);
+	       tunnel_path_read(request->path, STR(TUNNEL_PATH_UDP), arena, ret_authority);
 }
 
 bool connect_udp_write_path(struct buf *out, struct str authority)
 {
-	struct authority parts;
-
-	if (authority_parse_connect(authority, &parts, NULL) < 0)
-		return false;
-	(void)buf_append_str(out, STR(CONNECT_UDP_PATH)); /* overflow is looked at once */
-	(void)buf_append_str(out, parts.host);
-	(void)buf_printf(out, "/%u/", (unsigned)parts.port);
-	return !out->is_overflown;
+	return tunnel_path_write(out, STR(TUNNEL_PATH_UDP), authority);
 }

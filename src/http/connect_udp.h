@@ -16,8 +16,6 @@
 #include "base/str.h"
 #include "http/http.h"
 
-#define CONNECT_UDP_PATH "/.well-known/masque/udp/"
-
 /*
  * True if that is what the request asks for, and its path names a destination: that as "host:port", IPv6 in brackets, in the
  * arena. Anything else is an ordinary request.

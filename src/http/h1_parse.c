@@ -5,6 +5,7 @@
 #include "base/url.h"
 #include "http/connect_udp.h"
 #include "http/http_chars.h"
+#include "http/websocket.h"
 
 /*
  * A head is cut into lines, every byte is checked against the grammar, and only then the rules
@@ -226,10 +227,12 @@ int h1_parse_request(struct str head, struct arena *arena, struct http_request *
 	    parse_headers(head, true, arena, &r.headers, e) || parse_target(&r, e) ||
 	    check_host(&r, e))
 		return -1;
-	if (connect_udp_is_request(&r, arena, &r.authority)) {
-		r.is_connect = true;
-		r.is_udp = true;
-	}
+	r.is_udp = connect_udp_is_request(&r, arena, &r.authority);
+	r.is_websocket = !r.is_udp && websocket_is_request(&r, arena, &r.authority);
+	r.is_connect |= r.is_udp || r.is_websocket;
+	if (r.is_websocket &&
+	    (websocket_check_version(&r.headers, e) || websocket_check_key(&r, e)))
+		return -1;
 	if (h1_body_of_request(&body, &r, e))
 		return -1;
 	r.keep_alive = keeps_alive(&r);

@@ -2,8 +2,8 @@
 
 #include "http/h1_parse.h"
 #include "http/http_chars.h"
-
-#define TCP_PATH "/.well-known/masque/tcp/"
+#include "http/tunnel_path.h"
+#include "http/websocket.h"
 
 void h2_head_init(struct h2_head *h)
 {
@@ -127,33 +127,36 @@ static void append_fields(struct h2_head *h)
 
 /*
  * Extended CONNECT (RFC 8441) for TCP: the destination is in the path, as RFC 9298 does it for UDP, or, where there is
- * no such path, the authority, as without an extension. Nothing but the destination's own characters can pass the parser.
+ * no such path and no WebSocket either, the authority, as without an extension. 0, or the status of the refusal.
  */
-static int append_extended_target(struct h2_head *h)
+static int append_extended_target(struct h2_head *h, struct err *e)
 {
-	struct str rest = buf_view(&h->path);
-	struct str host;
-	struct str port;
+	struct str path = buf_view(&h->path);
+	struct str target = buf_view(&h->authority);
+	bool has_path = str_starts_with(path, STR(TUNNEL_PATH_TCP));
 
-	if (!str_equal(buf_view(&h->protocol), STR("connect-tcp")))
-		return -1;
-	if (!str_starts_with(rest, STR(TCP_PATH)))
-		return buf_append_str(&h->target, buf_view(&h->authority));
-	rest = str_from_pos(rest, sizeof(TCP_PATH) - 1);
-	if (!str_cut(&rest, '/', &host) || !str_cut(&rest, '/', &port) || !str_is_empty(rest))
-		return -1;
-	(void)buf_append_str(&h->target, host);
-	(void)buf_append_char(&h->target, ':');
-	return buf_append_str(&h->target, port);
+	h->is_websocket = str_equal(buf_view(&h->protocol), STR("websocket"));
+	if (h->is_websocket ? !has_path : !str_equal(buf_view(&h->protocol), STR("connect-tcp"))) {
+		(void)err_set(e, ERR_PROTOCOL, "an extended CONNECT that is none for TCP");
+		return 501;
+	}
+	if (has_path && !tunnel_path_read(path, STR(TUNNEL_PATH_TCP), &h->arena, &target)) {
+		(void)err_set(e, ERR_PROTOCOL, "a path that names no destination");
+		return 400;
+	}
+	(void)buf_append_str(&h->target, target); /* fits: it is shorter than where it is from */
+	return 0;
 }
 
-static int append_target(struct h2_head *h)
+static int append_target(struct h2_head *h, struct err *e)
 {
-	if (!str_equal(buf_view(&h->method), STR("CONNECT")))
-		return buf_append_str(&h->target, buf_view(&h->path));
-	if (h->protocol.len == 0)
-		return buf_append_str(&h->target, buf_view(&h->authority));
-	return append_extended_target(h);
+	bool is_connect = str_equal(buf_view(&h->method), STR("CONNECT"));
+
+	if (is_connect && h->protocol.len > 0)
+		return append_extended_target(h, e);
+	/* fits: no longer than where it is from */
+	(void)buf_append_str(&h->target, buf_view(is_connect ? &h->authority : &h->path));
+	return 0;
 }
 
 static struct str host_of(const struct h2_head *h)
@@ -163,6 +166,8 @@ static struct str host_of(const struct h2_head *h)
 
 int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
 {
+	int status;
+
 	if (h->is_too_large) {
 		(void)err_set(e, ERR_LIMIT, "the head is larger than %u bytes or %d headers",
 			      HTTP_HEAD_MAX, HTTP_HEADERS_MAX);
@@ -172,10 +177,9 @@ int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
 		(void)err_set(e, ERR_PROTOCOL, "a header field that cannot be");
 		return 400;
 	}
-	if (append_target(h) < 0) {
-		(void)err_set(e, ERR_PROTOCOL, "an extended CONNECT that is none for TCP");
-		return 501;
-	}
+	status = append_target(h, e);
+	if (status != 0)
+		return status;
 	(void)buf_append_str(&h->text, buf_view(&h->method)); /* looked at once, at the end */
 	(void)buf_append_str(&h->text, STR(" "));
 	(void)buf_append_str(&h->text, buf_view(&h->target));
@@ -185,7 +189,10 @@ int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
 	append_fields(h);
 	if (h->text.is_overflown)
 		return err_set(e, ERR_LIMIT, "the head is too large"), 431;
-	return h1_parse_request(buf_view(&h->text), &h->arena, ret, e) < 0 ? 400 : 0;
+	if (h1_parse_request(buf_view(&h->text), &h->arena, ret, e) < 0)
+		return 400;
+	ret->is_websocket = h->is_websocket;
+	return h->is_websocket && websocket_check_version(&ret->headers, e) < 0 ? 400 : 0;
 }
 
 int h2_head_response(struct h2_head *h, int *ret_status, struct http_headers *ret, struct err *e)

@@ -31,6 +31,7 @@ struct h2_head {
 	size_t count;
 	bool is_too_large;
 	bool is_bad;
+	bool is_websocket; /* asked for by protocol */
 };
 
 void h2_head_init(struct h2_head *h);

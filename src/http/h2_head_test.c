@@ -93,10 +93,31 @@ static const struct request_case request_cases[] = {
 	  NULL },
 	{ .fields = { EXTENDED("websocket"), { ":path", "/" } }, .status = 501 },
 	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp/db.example" } },
-	  .status = 501 },
+	  .status = 400 },
 	{ .fields = { EXTENDED("connect-tcp"),
 		      { ":path", "/.well-known/masque/tcp/db.example/5432/x" } },
-	  .status = 501 },
+	  .status = 400 },
+	{ .fields = { EXTENDED("websocket"),
+		      { ":path", "/.well-known/masque/tcp/db.example/5432/" },
+		      { "sec-websocket-version", "13" } },
+	  .target = "db.example:5432",
+	  .authority = "db.example:5432",
+	  .path = "",
+	  .query = "" },
+	{ .fields = { EXTENDED("websocket"),
+		      { ":path", "/.well-known/masque/tcp/2001%3Adb8%3A%3A1/22/" },
+		      { "sec-websocket-version", "13" } },
+	  .target = "[2001:db8::1]:22",
+	  .authority = "[2001:db8::1]:22",
+	  .path = "",
+	  .query = "" },
+	{ .fields = { EXTENDED("websocket"),
+		      { ":path", "/.well-known/masque/tcp/db.example/5432/" } },
+	  .status = 400 },
+	{ .fields = { EXTENDED("websocket"),
+		      { ":path", "/.well-known/masque/tcp/db.example/5432/" },
+		      { "sec-websocket-version", "8" } },
+	  .status = 400 },
 	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp//5432/" } },
 	  .status = 400 },
 	{ .fields = { EXTENDED("connect-tcp"), { ":path", "/.well-known/masque/tcp/a b/5432/" } },
@@ -116,6 +137,14 @@ static const struct request_case request_cases[] = {
 	{ .fields = { GET, { ":path", "/" } }, .status = 400 },
 };
 
+static bool asks_for_websocket(const struct request_case *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(c->fields); i++)
+		if (c->fields[i].value && strcmp(c->fields[i].value, "websocket") == 0)
+			return true;
+	return false;
+}
+
 static void test_requests(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(request_cases); i++) {
@@ -130,6 +159,9 @@ static void test_requests(void **state)
 		assert_int_equal(h2_head_request(&h, &request, &e), c->status);
 		if (c->status == 0) {
 			expect_str(request.target, c->target);
+			assert_int_equal(request.is_websocket, asks_for_websocket(c));
+			assert_int_equal(request.is_connect,
+					 str_equal(request.method, STR("CONNECT")));
 			expect_str(request.authority, c->authority);
 			expect_str(request.path, c->path);
 			expect_str(request.query, c->query);

@@ -41,8 +41,9 @@ struct http_request {
 	struct http_headers headers;
 	struct str body;
 	unsigned minor_version; /* HTTP/1.x */
-	bool is_connect;        /* asks for a tunnel: CONNECT, or the upgrade of connect_udp.h */
-	bool is_udp;            /* of these, the second; authority is that of its path */
+	bool is_connect; /* asks for a tunnel: CONNECT, or what connect_udp.h and websocket.h say */
+	bool is_udp;     /* of packets, in capsules; authority is that of its path */
+	bool is_websocket; /* in the messages of a WebSocket; likewise */
 	bool keep_alive;
 };
 

@@ -118,13 +118,16 @@ static void keep_facts(struct exchange *x)
 	(void)http_headers_get(&request->headers, STR("user-agent"), &user_agent);
 	(void)http_headers_get(&request->headers, STR("referer"), &referer);
 	/* A tunnel is a tunnel: policies need not know how this one is asked for. */
+	bool is_tunnel = request->is_connect;
+
 	x->facts = (struct request_facts){
-		.method = arena_copy(&x->arena, request->is_udp ? STR("CONNECT") : request->method),
+		.method = arena_copy(&x->arena, is_tunnel ? STR("CONNECT") : request->method),
 		.authority = arena_copy(&x->arena, request->authority),
-		.path = arena_copy(&x->arena, request->is_udp ? STR("") : request->path),
+		.path = arena_copy(&x->arena, is_tunnel ? STR("") : request->path),
 		.user_agent = arena_copy(&x->arena, user_agent),
 		.referer = arena_copy(&x->arena, str_first(referer, str_find(referer, '?'))),
 		.has_query = request->query.len > 0,
+		.is_websocket = request->is_websocket,
 	};
 	audit_keep_headers(x);
 }

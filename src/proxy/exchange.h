@@ -71,6 +71,7 @@ struct request_facts {
 	struct str user_agent;
 	struct str referer;
 	bool has_query;
+	bool is_websocket;           /* whose frames may be broken */
 	struct http_header *headers; /* those an operator wants to see in the log */
 	size_t header_count;
 };

@@ -1,6 +1,10 @@
 #include "proxy/tunnel.h"
 
+#include <assert.h>
+
 #include "http/chunked_stream.h"
+#include "http/websocket.h"
+#include "http/ws_stream.h"
 #include "io/relay.h"
 #include "proxy/ask.h"
 #include "proxy/audit.h"
@@ -30,14 +34,24 @@ static const char *end_reason(enum relay_end end)
 	return "internal";
 }
 
+/*
+ * The client's framing makes no sense: of UDP that is found where capsules become packets, of a WebSocket where its frames
+ * are read.
+ */
+static bool is_protocol_error(const struct exchange *x, const struct relay_result *result)
+{
+	enum relay_end where = x->facts.is_websocket ? RELAY_A_FAILED : RELAY_B_FAILED;
+
+	return result->end == where && result->error->kind == ERR_PROTOCOL;
+}
+
 static void on_relayed(void *arg, const struct relay_result *result)
 {
 	struct exchange *x = arg;
 
 	x->relay = NULL;
 	x->outcome.end_reason = end_reason(result->end);
-	/* Only of UDP: the client's capsules make no sense, which is found where they become packets. */
-	if (result->end == RELAY_B_FAILED && result->error->kind == ERR_PROTOCOL)
+	if (is_protocol_error(x, result))
 		x->outcome.end_reason = "protocol-error";
 	if (result->end == RELAY_IDLE)
 		tunnel_remember_end(x, x->outcome.end_reason);
@@ -53,35 +67,80 @@ void tunnel_remember_end(const struct exchange *x, const char *reason)
 				reason);
 }
 
-/* Capsules in the body of an answer (protocol.md 1.10.3): the head goes first, what follows is framed. */
-static void frame_body(struct exchange *x, struct relay_options *options)
+#define ANSWER_HEADERS_MAX 8
+
+struct answer {
+	struct http_header headers[ANSWER_HEADERS_MAX];
+	size_t count;
+	int status;
+	char accept[WEBSOCKET_ACCEPT_LEN + 1];
+};
+
+static void add(struct answer *a, struct str name, struct str value)
 {
-	options->a = chunked_stream_server(x->worker->loop, options->a, &options->prefix_to_a);
+	assert(a->count < ANSWER_HEADERS_MAX);
+	a->headers[a->count++] = (struct http_header){ name, value };
+}
+
+/* Over HTTP/2 a WebSocket is opened as every tunnel is (RFC 8441). */
+static void add_switch(struct answer *a, const struct exchange *x)
+{
+	struct str key;
+
+	if (!http_headers_get(&x->request->headers, STR("sec-websocket-key"), &key) ||
+	    !x->connection->http)
+		return;
+	websocket_accept(key, a->accept);
+	a->status = 101;
+	add(a, STR("connection"), STR("Upgrade"));
+	add(a, STR("upgrade"), STR("websocket"));
+	add(a, STR("sec-websocket-accept"), str_from(a->accept));
+}
+
+static void fill_answer(struct answer *a, const struct exchange *x)
+{
+	a->status = 200;
+	add(a, STR("server"), STR("pomerium"));
+	add(a, STR("x-request-id"), str_from(x->request_id));
+	/* Tells our client that an end it sends is passed on as such (protocol.md 1.8.5). */
+	add(a, STR("x-pomerium-half-close"), STR("?1"));
+	if (x->request->is_udp) {
+		add(a, STR("capsule-protocol"), STR("?1"));
+		add(a, STR("transfer-encoding"), STR("chunked"));
+	}
+	if (x->request->is_websocket)
+		add_switch(a, x);
+}
+
+/* Where the tunnel's bytes are framed, they are from here on, and what was to be sent first goes below. */
+static void frame_client(struct exchange *x, bool is_udp, struct relay_options *options)
+{
+	struct loop *loop = x->worker->loop;
+
+	if (is_udp) /* capsules in the body of an answer (protocol.md 1.10.3) */
+		options->a = chunked_stream_server(loop, options->a, &options->prefix_to_a);
+	else if (x->facts.is_websocket)
+		options->a = ws_stream_server(loop, options->a, &options->prefix_to_a,
+					      &options->prefix_to_b);
+	else
+		return;
 	options->prefix_to_a = BUF_INIT(0);
 }
 
 static enum step open_tunnel(struct exchange *x)
 {
-	/* The last one tells our client that an end it sends is passed on as such (protocol.md 1.8.5). */
-	const struct http_header headers[] = {
-		{ STR("server"), STR("pomerium") },
-		{ STR("x-request-id"), str_from(x->request_id) },
-		{ STR("x-pomerium-half-close"), STR("?1") },
-		{ STR("capsule-protocol"), STR("?1") }, /* UDP, from here on */
-		{ STR("transfer-encoding"), STR("chunked") },
-	};
 	const bool is_udp = x->request->is_udp;
-	const struct http_response response = {
-		.status = 200,
-		.headers = headers,
-		.header_count = is_udp ? ARRAY_LEN(headers) : 3,
-	};
+	struct answer answer = { 0 };
 	struct relay_options options = { .on_done = on_relayed, .arg = x };
+	struct http_response response;
 
+	fill_answer(&answer, x);
+	response = (struct http_response){ .status = answer.status,
+					   .headers = answer.headers,
+					   .header_count = answer.count };
 	options.a = connection_take_tunnel(x->connection, &response, &options.prefix_to_a,
 					   &options.prefix_to_b);
-	if (is_udp)
-		frame_body(x, &options);
+	frame_client(x, is_udp, &options);
 	upstream_hand_over(x, &options);
 	x->request = NULL;
 	x->outcome.status = 200;

@@ -110,7 +110,7 @@ def test_extended_connect(gateway, path, named):
         assert peer.answer(stream)[":status"] == "200"
         peer.send(stream, b"PING\r\n")
         assert peer.read(stream, 7) == b"+PONG\r\n"
-        other = peer.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+        other = peer.request([(":method", "CONNECT"), (":protocol", "connect-ip"), (":scheme", "https"),
                               (":authority", named), (":path", path)], end=False)
         assert peer.answer(other)[":status"] == "501"
 

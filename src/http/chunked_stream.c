@@ -24,8 +24,9 @@ struct chunked_stream {
 	struct stream *lower;
 	struct loop *loop;
 	bool writes_chunks;
-	bool is_shut; /* the last chunk was written, or is in unsent */
-	struct buf unsent;
+	bool is_shut;      /* the last chunk was written, or is in unsent */
+	struct buf unsent; /* empty once all has left */
+	size_t unsent_at; /* what of it has left: moved up it would be as often as a slow peer wants */
 	struct h1_body body; /* the client's: what is read */
 	struct buf received; /* still framed */
 	struct buf content;  /* not fetched yet */
@@ -48,16 +49,18 @@ static int fail_below(struct chunked_stream *c)
 /* STREAM_END when nothing is left. */
 static int flush(struct chunked_stream *c)
 {
-	while (c->unsent.len > 0) {
-		ssize_t count = stream_write(c->lower, c->unsent.data, c->unsent.len);
+	while (c->unsent_at < c->unsent.len) {
+		ssize_t count = stream_write(c->lower, c->unsent.data + c->unsent_at,
+					     c->unsent.len - c->unsent_at);
 
 		if (count == STREAM_AGAIN)
 			return STREAM_AGAIN;
 		if (count < 0)
 			return fail_below(c);
-		buf_consume(&c->unsent, (size_t)count);
+		c->unsent_at += (size_t)count;
 	}
 	buf_done(&c->unsent);
+	c->unsent_at = 0;
 	return STREAM_END;
 }
 

@@ -28,8 +28,9 @@ struct ws_stream {
 	struct stream *lower;
 	struct loop *loop;
 	struct ws_reader reader;
-	struct buf unsent; /* frames, and the head before them */
-	struct buf early;  /* frames that were received before us */
+	struct buf unsent; /* frames, and the head before them; empty once all has left */
+	size_t unsent_at; /* what of it has left: moved up it would be as often as a slow peer wants */
+	struct buf early; /* frames that were received before us */
 	struct later later;
 	struct timer ping; /* of a client */
 	struct ws_account account;
@@ -101,16 +102,18 @@ static void append_close(struct ws_stream *w, enum ws_close_code code)
 static int flush(struct ws_stream *w)
 {
 	for (;;) {
-		while (w->unsent.len > 0) {
-			ssize_t count = stream_write(w->lower, w->unsent.data, w->unsent.len);
+		while (w->unsent_at < w->unsent.len) {
+			ssize_t count = stream_write(w->lower, w->unsent.data + w->unsent_at,
+						     w->unsent.len - w->unsent_at);
 
 			if (count == STREAM_AGAIN)
 				return STREAM_AGAIN;
 			if (count < 0)
 				return fail_below(w);
-			buf_consume(&w->unsent, (size_t)count);
+			w->unsent_at += (size_t)count;
 		}
 		buf_done(&w->unsent);
+		w->unsent_at = 0;
 		if (!w->owes_pong)
 			return STREAM_END;
 		append_control(w, WS_PONG, w->pong, w->pong_len);

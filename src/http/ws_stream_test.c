@@ -42,8 +42,8 @@ static void test_contract(void **state)
 {
 	static const struct stream_mem_options ways[] = {
 		{ 0 },
-		{ .read_max = 1 },
-		{ .write_max = 3 },
+		{ .capacity = 1000, .read_max = 1 },
+		{ .capacity = 1000, .write_max = 3 },
 		{ .capacity = 64, .shutdown_waits = 2 },
 	};
 

@@ -6,6 +6,9 @@
 
 #define HTTP_PORT 80
 
+/* What is added to a head for a proxy, but for what is given. */
+#define PROXY_GROWTH_MAX 64
+
 /* What is added to a head is shorter than what falls away, or this much longer. */
 #define HEAD_GROWTH_MAX 1024
 
@@ -116,6 +119,7 @@ static enum forward_found read_head(struct str head, struct arena *arena,
 		return FORWARD_NONE;
 	}
 	f.target = format_target(r.authority);
+	f.authority = str_copy(r.authority);
 	*ret = f;
 	return FORWARD_REQUEST;
 }
@@ -141,8 +145,31 @@ enum forward_found forward_request_read(struct h1_scanner *scanner, struct str r
 	return found;
 }
 
+void forward_request_address_proxy(struct forward_request *f, struct str authorization)
+{
+	struct str head = buf_view(&f->head);
+	struct str authority = str_from(f->authority);
+	struct str method = str_first(head, str_find(head, ' ') + 1);
+	size_t line_len = str_find(head, '\n') + 1;
+	struct str target = str_from_pos(str_first(head, line_len), method.len);
+	struct buf out = BUF_INIT(head.len + authority.len + authorization.len + PROXY_GROWTH_MAX);
+
+	if (str_starts_with(target, STR("*")))
+		target = str_from_pos(target, 1); /* RFC 9112 3.2.4: the last proxy writes it */
+	(void)buf_append_str(&out, method);       /* made to fit */
+	(void)buf_append_str(&out, STR("http://"));
+	(void)buf_append_str(&out, authority);
+	(void)buf_append_str(&out, target);
+	if (!str_is_empty(authorization))
+		write_header(&out, STR("Proxy-Authorization"), authorization);
+	(void)buf_append_str(&out, str_from_pos(head, line_len));
+	buf_done_secret(&f->head);
+	f->head = out;
+}
+
 void forward_request_done(struct forward_request *f)
 {
+	mem_free(TAKE(f->authority));
 	mem_free(TAKE(f->target));
 	buf_done_secret(&f->head);
 }

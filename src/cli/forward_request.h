@@ -5,7 +5,8 @@
  *
  * Its head is written anew for the server: the target without scheme and authority, Host from the target whatever the program's
  * own Host says, without what is meant for the proxy or for the connection (RFC 9110 7.6.1), with Connection: close. Of the body
- * nothing changes, its framing included.
+ * nothing changes, its framing included. If the server is a proxy in its turn it gets the whole address again, and the
+ * credentials that are meant for it.
  *
  * Ownership  forward_request_done() releases and wipes; heads carry credentials.
  */
@@ -16,6 +17,7 @@
 
 struct forward_request {
 	char *target;    /* host:port */
+	char *authority; /* as the program has written it */
 	struct buf head; /* for the server */
 	struct h1_body body;
 	size_t head_len; /* of the program's head */
@@ -30,6 +32,9 @@ enum forward_found {
 /* received is everything so far; the scanner begins zeroed. At HTTP_HEAD_MAX bytes the answer is not FORWARD_MORE any more. */
 enum forward_found forward_request_read(struct h1_scanner *scanner, struct str received,
 					struct forward_request *ret);
+
+/* Makes the head one for a proxy. authorization is the value of its header; empty: none. */
+void forward_request_address_proxy(struct forward_request *f, struct str authorization);
 
 /* Of a zeroed one too. */
 void forward_request_done(struct forward_request *f);

@@ -81,6 +81,41 @@ static void test_heads(void **state)
 	}
 }
 
+static void test_for_a_proxy(void **state)
+{
+	static const struct {
+		const char *head;
+		const char *authorization;
+		const char *beginning;
+	} cases[] = {
+		{ "GET http://a.test/b?c HTTP/1.1\r\nHost: x\r\nProxy-Authorization: old\r\n\r\n",
+		  "Basic eA==",
+		  "GET http://a.test/b?c HTTP/1.1\r\nProxy-Authorization: Basic eA==\r\n"
+		  "Host: a.test\r\nVia: " },
+		{ "GET HTTP://[::1]:8080 HTTP/1.1\r\nHost: x\r\n\r\n", "",
+		  "GET http://[::1]:8080/ HTTP/1.1\r\nHost: [::1]:8080\r\nVia: " },
+		{ "OPTIONS http://a.test HTTP/1.1\r\nHost: x\r\n\r\n", "",
+		  "OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\nVia: " },
+		{ "GET http://a.test/* HTTP/1.0\r\n\r\n", "",
+		  "GET http://a.test/* HTTP/1.0\r\nHost: a.test\r\nVia: " },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct forward_request forward = { 0 };
+		struct h1_scanner scanner = { 0 };
+
+		assert_int_equal(forward_request_read(&scanner, str_from(cases[i].head), &forward),
+				 FORWARD_REQUEST);
+		forward_request_address_proxy(&forward, str_from(cases[i].authorization));
+		assert_false(forward.head.is_overflown);
+		if (!str_starts_with(buf_view(&forward.head), str_from(cases[i].beginning)))
+			fail_msg("%zu: %.*s", i, STR_FMT(buf_view(&forward.head)));
+		assert_true(str_ends_with(buf_view(&forward.head),
+					  STR(" pomerium-cli\r\nConnection: close\r\n\r\n")));
+		forward_request_done(&forward);
+	}
+}
+
 static void test_what_follows_is_not_of_the_head(void **state)
 {
 	const struct str received = STR(
@@ -154,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_for_a_proxy),
 		cmocka_unit_test(test_what_follows_is_not_of_the_head),
 		cmocka_unit_test(test_not_forwarded),
 		cmocka_unit_test(test_head_without_end),

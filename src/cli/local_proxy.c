@@ -346,11 +346,24 @@ static void begin_http(struct peer *p)
 
 /* ---- http:// addresses ---- */
 
+static void address_next_proxy(struct peer *p)
+{
+	const struct proxy_url *next = proxy_target_next_proxy(p->target);
+	struct buf authorization = BUF_INIT(PROXY_AUTHORIZATION_MAX);
+
+	if (!next)
+		return;
+	proxy_url_write_authorization(next, &authorization);
+	forward_request_address_proxy(&p->forward, buf_view(&authorization));
+	buf_done_secret(&authorization);
+}
+
 static void take_forward(void *arg, struct local_side *ret)
 {
 	struct peer *p = arg;
 	struct loop *loop = p->proxy->options.client->loop;
 
+	address_next_proxy(p);
 	buf_consume(&p->in, p->forward.head_len);
 	ret->stream = forward_stream_open(loop, stream_unread_open(loop, TAKE(p->stream), &p->in),
 					  &p->forward);

@@ -9,7 +9,6 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
-#include "base/codec.h"
 #include "base/mem.h"
 #include "base/url.h"
 #include "cli/proxy_url.h"
@@ -23,9 +22,7 @@
 #include "tls/tls_stream.h"
 
 #define TARGET_TEXT_MAX      (HOST_NAME_MAX_LEN + 16)
-#define AUTHORIZATION_MAX    4096
 #define AUTHORIZATION_HEADER "Proxy-Authorization"
-#define AUTHORIZATION_SCHEME "Basic "
 
 struct proxy_dial {
 	struct loop *loop;
@@ -135,21 +132,7 @@ static void on_connect_answer(void *arg, struct connect_result *result, const st
 	finish(d, result->stream, NULL);
 }
 
-static void write_authorization(struct proxy_dial *d)
-{
-	struct buf plain = BUF_INIT(AUTHORIZATION_MAX);
-
-	if (!d->request.proxy->user)
-		return;
-	(void)buf_append_str(&plain, str_from(d->request.proxy->user)); /* all fit */
-	(void)buf_append_char(&plain, ':');
-	(void)buf_append_str(&plain, str_from(d->request.proxy->password));
-	(void)buf_append_str(&d->authorization, STR(AUTHORIZATION_SCHEME));
-	(void)base64_encode(&d->authorization, BASE64_STANDARD, plain.data, plain.len);
-	buf_done_secret(&plain);
-}
-
-static void ask_http(struct proxy_dial *d, struct stream *stream)
+static void ask_to_connect(struct proxy_dial *d, struct stream *stream)
 {
 	struct http_header headers[2] = { { STR("User-Agent"), STR(CLI_USER_AGENT) } };
 	struct connect_request request = { .target = str_from(d->target),
@@ -157,12 +140,20 @@ static void ask_http(struct proxy_dial *d, struct stream *stream)
 					   .header_count = 1,
 					   .timeout_ms = PROXY_ANSWER_TIMEOUT_MS };
 
-	write_authorization(d);
+	proxy_url_write_authorization(d->request.proxy, &d->authorization);
 	if (d->authorization.len > 0)
 		headers[request.header_count++] = (struct http_header){
 			STR(AUTHORIZATION_HEADER), buf_view(&d->authorization)
 		};
 	d->connect = connect_client_start(d->loop, stream, &request, on_connect_answer, d);
+}
+
+static void use_http(struct proxy_dial *d, struct stream *stream)
+{
+	if (d->request.is_for_the_proxy)
+		finish(d, stream, NULL);
+	else
+		ask_to_connect(d, stream);
 }
 
 /* ---- SOCKS ---- */
@@ -216,10 +207,10 @@ static void on_dialed(void *arg, struct stream *stream, const struct addr *peer,
 	case PROXY_HTTPS:
 		stream = tls_stream_connect(d->loop, stream, d->request.tls,
 					    str_from(d->request.proxy->host));
-		ask_http(d, stream);
+		use_http(d, stream);
 		return;
 	case PROXY_HTTP:
-		ask_http(d, stream);
+		use_http(d, stream);
 		return;
 	case PROXY_SOCKS5:
 	case PROXY_SOCKS5H:
@@ -260,7 +251,7 @@ struct proxy_dial *proxy_dial_start(
 	*d = (struct proxy_dial){ .loop = loop,
 				  .resolver = resolver,
 				  .request = *request,
-				  .authorization = BUF_INIT(AUTHORIZATION_MAX),
+				  .authorization = BUF_INIT(PROXY_AUTHORIZATION_MAX),
 				  .on_done = on_done,
 				  .arg = arg };
 	(void)snprintf(d->target, sizeof(d->target), "%s%.*s%s:%u", is_ip6 ? "[" : "",

@@ -28,7 +28,8 @@ struct proxy_dial_request {
 	struct tls_config *tls; /* to the proxy itself; for PROXY_HTTPS */
 	struct str host;        /* name or IP literal without brackets */
 	uint16_t port;
-	bool may_speak_first; /* else bytes right behind the proxy's answer are an error */
+	bool may_speak_first;  /* else bytes right behind the proxy's answer are an error */
+	bool is_for_the_proxy; /* the connection to the proxy itself, which must be one of HTTP */
 };
 
 struct proxy_dial *proxy_dial_start(

@@ -3,6 +3,8 @@
  *
  * Web sites behind the gateway are TCP routes of port 8000, because port 443 of their name is the gateway itself
  * (protocol.md 8.7).
+ *
+ * A request for an http:// address is one for the next proxy too, if that speaks HTTP: many let nobody CONNECT to port 80.
  */
 
 #include "cli/proxy_target.h"
@@ -30,6 +32,7 @@ struct proxy_target {
 	struct dial *dial;
 	char *host; /* what proxy_dial connects to */
 	struct proxy_dial *proxy_dial;
+	const struct proxy_url *next_proxy; /* is asked itself */
 	struct relay *relay;
 	struct later later; /* delivers a failure of the first step */
 	struct err failure;
@@ -152,6 +155,9 @@ static void start_proxy_dial(struct proxy_target *t, const struct proxy_url *pro
 					      .port = target->port,
 					      .may_speak_first = true };
 
+	if (t->options.is_http_request && (proxy->kind == PROXY_HTTP || proxy->kind == PROXY_HTTPS))
+		t->next_proxy = proxy;
+	request.is_for_the_proxy = t->next_proxy != NULL;
 	t->host = str_copy(target->host);
 	request.host = str_from(t->host);
 	t->proxy_dial = proxy_dial_start(client->loop, client->resolver, &request, on_proxy_dialed,
@@ -173,6 +179,11 @@ static void start_dial(struct proxy_target *t, const struct authority *target)
 						    .port = target->port,
 						    .timeout_ms = DIAL_TIMEOUT_MS },
 			     on_dialed, t);
+}
+
+const struct proxy_url *proxy_target_next_proxy(const struct proxy_target *t)
+{
+	return t->next_proxy;
 }
 
 struct proxy_target *proxy_target_start(const struct proxy_target_options *options)

@@ -21,6 +21,7 @@
 
 struct client;
 struct proxy_target;
+struct proxy_url;
 
 struct proxy_target_options {
 	struct client *client;
@@ -36,6 +37,9 @@ struct proxy_target_options {
 };
 
 struct proxy_target *proxy_target_start(const struct proxy_target_options *options);
+
+/* Of the callee of take, for an HTTP request: the proxy that the connection leads to; NULL: it leads to the target. */
+const struct proxy_url *proxy_target_next_proxy(const struct proxy_target *t);
 
 /* on_done will not run. NULL is ignored. */
 void proxy_target_close(struct proxy_target *t);

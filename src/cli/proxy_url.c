@@ -241,3 +241,17 @@ bool proxy_is_exempt(struct str no_proxy, struct str host, uint16_t port)
 	}
 	return false;
 }
+
+void proxy_url_write_authorization(const struct proxy_url *url, struct buf *out)
+{
+	struct buf plain = BUF_INIT(PROXY_AUTHORIZATION_MAX);
+
+	if (!url->user)
+		return;
+	(void)buf_append_str(&plain, str_from(url->user)); /* all fit */
+	(void)buf_append_char(&plain, ':');
+	(void)buf_append_str(&plain, str_from(url->password));
+	(void)buf_append_str(out, STR("Basic "));
+	(void)base64_encode(out, BASE64_STANDARD, plain.data, plain.len);
+	buf_done_secret(&plain);
+}

@@ -13,8 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+
+#define PROXY_AUTHORIZATION_MAX 4096
 
 enum proxy_kind {
 	PROXY_HTTP,
@@ -34,6 +37,9 @@ struct proxy_url {
 
 int proxy_url_parse(struct str text, struct proxy_url *ret, struct err *e);
 void proxy_url_done(struct proxy_url *url);
+
+/* Appends the value of Proxy-Authorization; nothing without a user. It is a secret. */
+void proxy_url_write_authorization(const struct proxy_url *url, struct buf *out);
 
 /*
  * NO_PROXY: items between commas or blanks. "example.com" stands for that name and all below it, ".example.com" and

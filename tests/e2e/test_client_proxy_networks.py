@@ -14,6 +14,7 @@ from lib.process import CLIENT
 LOGIN = ("ada", "pass:word@1")
 IN_URL = "ada:pass%3Aword%401@"
 OUTSIDE = "shop.test"  # Squid alone knows where it is
+PLAIN = "plain.test"  # and opens no tunnel to it
 BODY = "hello from outside\n"
 
 
@@ -46,7 +47,7 @@ def office():
 
 @pytest.fixture(scope="module")
 def squid(office):
-    squid = Squid(office, [host("web"), OUTSIDE], LOGIN)
+    squid = Squid(office, [host("web"), OUTSIDE, PLAIN], LOGIN)
     yield squid
     squid.stop()
 
@@ -113,6 +114,16 @@ def test_the_flag(start, squid, web, scheme):
     curl = start("--proxy", squid.url("http", IN_URL), HTTPS_PROXY="http://192.0.2.1:9", NO_PROXY="*")
     answer = curl(scheme, f"http://{OUTSIDE}:{web}/")
     assert answer.stdout.endswith(BODY), answer.stdout + answer.stderr
+
+
+def test_requests_stay_requests(start, squid, web):
+    """Squid as it is installed lets nobody CONNECT to port 80: a request for an http:// address must not become that."""
+    curl = start(ALL_PROXY=squid.url("http", IN_URL))
+    answer = curl("connect", f"http://{PLAIN}:{web}/")
+    assert answer.stdout.startswith("HTTP/1.1 502 ")
+    answer = curl("http", f"http://{PLAIN}:{web}/path?query")
+    assert answer.stdout.endswith(BODY), answer.stdout + answer.stderr
+    assert f"GET http://{PLAIN}:{web}/path? ada" in squid.log()
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])

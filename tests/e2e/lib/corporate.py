@@ -113,7 +113,10 @@ class _Proxy:
 
 
 class Squid(_Proxy):
-    """Wants Basic authentication; knows the names of the gateway, but not those that begin with "secret"."""
+    """
+    Wants Basic authentication; knows the names of the gateway, but not those that begin with "secret", and tunnels to none that
+    begin with "plain".
+    """
 
     def __init__(self, office, names, login, certificate=None):
         super().__init__(office, "squid", "proxy")
@@ -133,8 +136,11 @@ auth_param basic program /usr/lib/squid/basic_ncsa_auth {self.directory}/users
 auth_param basic children 1 startup=1
 acl known proxy_auth REQUIRED
 acl secret dstdom_regex ^secret
+acl plain dstdom_regex ^plain
+acl CONNECT method CONNECT
 http_access deny !known
 http_access deny secret
+http_access deny CONNECT plain
 http_access allow all
 hosts_file {self.directory}/hosts
 access_log stdio:{self.directory}/access.log

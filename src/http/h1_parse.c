@@ -230,9 +230,6 @@ int h1_parse_request(struct str head, struct arena *arena, struct http_request *
 	r.is_udp = connect_udp_is_request(&r, arena, &r.authority);
 	r.is_websocket = !r.is_udp && websocket_is_request(&r, arena, &r.authority);
 	r.is_connect |= r.is_udp || r.is_websocket;
-	if (r.is_websocket &&
-	    (websocket_check_version(&r.headers, e) || websocket_check_key(&r, e)))
-		return -1;
 	if (h1_body_of_request(&body, &r, e))
 		return -1;
 	r.keep_alive = keeps_alive(&r);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/h1_server_private.h"
 #include "http/h1_write.h"
+#include "http/websocket.h"
 
 /*
  * One state, one step function per state, one driver. The driver runs only from the loop (a
@@ -181,10 +182,15 @@ static enum h1_step begin_body(struct h1_server *s)
 static enum h1_step begin_request(struct h1_server *s)
 {
 	struct err e;
+	int status = 0;
 
 	if (h1_parse_request(buf_view(&s->in.head), &s->in.arena, &s->request, &e) ||
 	    h1_body_of_request(&s->decoder, &s->request, &e))
 		return refuse(s, 400, &e);
+	if (s->request.is_websocket)
+		status = websocket_check(&s->request, &e);
+	if (status != 0)
+		return refuse(s, status, &e);
 	return s->decoder.is_complete ? deliver(s) : begin_body(s);
 }
 

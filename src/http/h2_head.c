@@ -192,7 +192,7 @@ int h2_head_request(struct h2_head *h, struct http_request *ret, struct err *e)
 	if (h1_parse_request(buf_view(&h->text), &h->arena, ret, e) < 0)
 		return 400;
 	ret->is_websocket = h->is_websocket;
-	return h->is_websocket && websocket_check_version(&ret->headers, e) < 0 ? 400 : 0;
+	return ret->is_websocket ? websocket_check(ret, e) : 0;
 }
 
 int h2_head_response(struct h2_head *h, int *ret_status, struct http_headers *ret, struct err *e)

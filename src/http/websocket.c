@@ -34,7 +34,7 @@ static size_t count_named(const struct http_headers *headers, struct str name)
 	return count;
 }
 
-int websocket_check_version(const struct http_headers *headers, struct err *e)
+static int check_version(const struct http_headers *headers, struct err *e)
 {
 	struct str version;
 
@@ -47,17 +47,25 @@ int websocket_check_version(const struct http_headers *headers, struct err *e)
 	return 0;
 }
 
-int websocket_check_key(const struct http_request *request, struct err *e)
+static int check_key(const struct http_headers *headers, struct err *e)
 {
 	_cleanup_(buf_done) struct buf nonce = BUF_INIT(NONCE_LEN);
 	const struct str name = STR("sec-websocket-key");
 	struct str key;
 
-	if (count_named(&request->headers, name) != 1 ||
-	    !http_headers_get(&request->headers, name, &key))
+	if (count_named(headers, name) != 1 || !http_headers_get(headers, name, &key))
 		return err_set(e, ERR_PROTOCOL, "a WebSocket is asked for without one key");
 	if (base64_decode(&nonce, BASE64_STANDARD, key) < 0 || nonce.len != NONCE_LEN)
 		return err_set(e, ERR_PROTOCOL, "the key of a WebSocket is not 16 bytes in base64");
+	return 0;
+}
+
+int websocket_check(const struct http_request *request, struct err *e)
+{
+	if (check_version(&request->headers, e) < 0)
+		return 426;
+	if (str_equal(request->method, STR("GET")) && check_key(&request->headers, e) < 0)
+		return 400;
 	return 0;
 }
 

@@ -32,11 +32,11 @@
 bool websocket_is_request(const struct http_request *request, struct arena *arena,
 			  struct str *ret_authority);
 
-/* Whether it asks for the version there is. */
-int websocket_check_version(const struct http_headers *headers, struct err *e);
-
-/* Whether it has one key, and that is one. */
-int websocket_check_key(const struct http_request *request, struct err *e);
+/*
+ * Whether such a request asks for the version there is, and with HTTP/1.1 has one key that is one. 0, or the status of the
+ * refusal: 426 for the version, and the answer has to name WEBSOCKET_VERSION (section 4.4).
+ */
+int websocket_check(const struct http_request *request, struct err *e);
 
 /* For the client: NUL-terminated, new each time. */
 void websocket_make_key(char out[WEBSOCKET_KEY_LEN + 1]);

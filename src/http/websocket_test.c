@@ -25,15 +25,19 @@ static void test_keys_are_new_and_valid(void **state)
 {
 	char first[WEBSOCKET_KEY_LEN + 1];
 	char second[WEBSOCKET_KEY_LEN + 1];
-	struct http_header header = { STR("Sec-WebSocket-Key"), STR("") };
-	const struct http_request request = { .headers = { &header, 1 } };
+	struct http_header headers[] = {
+		{ STR("Sec-WebSocket-Version"), STR("13") },
+		{ STR("Sec-WebSocket-Key"), STR("") },
+	};
+	const struct http_request request = { .method = STR("GET"),
+					      .headers = { headers, ARRAY_LEN(headers) } };
 	struct err e;
 
 	websocket_make_key(first);
 	websocket_make_key(second);
 	assert_string_not_equal(first, second);
-	header.value = str_from(first);
-	assert_int_equal(websocket_check_key(&request, &e), 0);
+	headers[1].value = str_from(first);
+	assert_int_equal(websocket_check(&request, &e), 0);
 }
 
 #define LINE    "GET /.well-known/masque/tcp/db.example/5432/ HTTP/1.1\r\nHost: gw.example\r\n"
@@ -42,7 +46,7 @@ static void test_keys_are_new_and_valid(void **state)
 
 struct request_case {
 	const char *head;
-	int result;
+	int result;            /* the status of the refusal; -1: not even a request */
 	const char *authority; /* of the tunnel; NULL: an ordinary request */
 };
 
@@ -68,14 +72,16 @@ static const struct request_case request_cases[] = {
 		  WITH KEY "\r\n\r\n",
 	  0, NULL },
 	/* WebSockets that cannot be */
-	{ LINE UPGRADE "Sec-WebSocket-Key: " KEY "\r\n\r\n", -1, NULL },
-	{ LINE UPGRADE "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: " KEY "\r\n\r\n", -1, NULL },
-	{ LINE UPGRADE "\r\n", -1, NULL },
-	{ LINE UPGRADE WITH "\r\n\r\n", -1, NULL },
-	{ LINE UPGRADE WITH "c2hvcnQ=\r\n\r\n", -1, NULL },
-	{ LINE UPGRADE WITH "dGhlIHNhbXBsZSBub25jZX==\r\n\r\n", -1, NULL }, /* trailing bits */
-	{ LINE UPGRADE WITH "dGhlIHNhbXBsZSBub25jZTE=\r\n\r\n", -1, NULL }, /* 17 bytes */
-	{ LINE UPGRADE WITH KEY "\r\nSec-WebSocket-Key: " KEY "\r\n\r\n", -1, NULL },
+	{ LINE UPGRADE "Sec-WebSocket-Key: " KEY "\r\n\r\n", 426, NULL },
+	{ LINE UPGRADE WITH KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n", 426, NULL },
+	{ LINE UPGRADE "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: " KEY "\r\n\r\n", 426,
+	  NULL },
+	{ LINE UPGRADE "\r\n", 426, NULL },
+	{ LINE UPGRADE WITH "\r\n\r\n", 400, NULL },
+	{ LINE UPGRADE WITH "c2hvcnQ=\r\n\r\n", 400, NULL },
+	{ LINE UPGRADE WITH "dGhlIHNhbXBsZSBub25jZX==\r\n\r\n", 400, NULL }, /* trailing bits */
+	{ LINE UPGRADE WITH "dGhlIHNhbXBsZSBub25jZTE=\r\n\r\n", 400, NULL }, /* 17 bytes */
+	{ LINE UPGRADE WITH KEY "\r\nSec-WebSocket-Key: " KEY "\r\n\r\n", 400, NULL },
 	{ LINE UPGRADE WITH KEY "\r\nContent-Length: 5\r\n\r\n", -1, NULL },
 	{ LINE UPGRADE WITH KEY "\r\nTransfer-Encoding: chunked\r\n\r\n", -1, NULL },
 };
@@ -87,10 +93,13 @@ static void test_requests(void **state)
 		struct http_request request;
 		struct arena arena = { 0 };
 		struct err e;
+		int result;
 
 		print_message("case %zu\n", i);
-		assert_int_equal(h1_parse_request(str_from(c->head), &arena, &request, &e),
-				 c->result);
+		result = h1_parse_request(str_from(c->head), &arena, &request, &e);
+		if (result == 0 && request.is_websocket)
+			result = websocket_check(&request, &e);
+		assert_int_equal(result, c->result);
 		if (c->result == 0) {
 			assert_int_equal(request.is_websocket, c->authority != NULL);
 			assert_int_equal(request.is_connect, c->authority != NULL);

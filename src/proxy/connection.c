@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "http/h1_server.h"
 #include "http/h2_server.h"
+#include "http/websocket.h"
 #include "io/proxy_protocol.h"
 #include "io/stream_tcp.h"
 #include "proxy/admission.h"
@@ -69,6 +70,10 @@ static void on_bad_request(void *arg, int status, const struct err *e)
 	const struct http_header headers[] = {
 		{ STR("server"), STR("pomerium") },
 		{ STR("x-pomerium-reason"), STR("bad-request") },
+		/* of a 426 only (RFC 6455 section 4.4, RFC 9110 section 15.5.22) */
+		{ STR("sec-websocket-version"), STR(WEBSOCKET_VERSION) },
+		{ STR("connection"), STR("Upgrade") },
+		{ STR("upgrade"), STR("websocket") },
 	};
 
 	connection_log(c, "bad request", "bad-request", e);
@@ -76,7 +81,7 @@ static void on_bad_request(void *arg, int status, const struct err *e)
 	h1_server_respond(c->http, &(struct http_response){
 					   .status = status,
 					   .headers = headers,
-					   .header_count = ARRAY_LEN(headers),
+					   .header_count = status == 426 ? 5 : 2,
 					   .close = true,
 				   });
 }

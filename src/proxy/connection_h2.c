@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "http/h2_server.h"
+#include "http/websocket.h"
 #include "proxy/admission.h"
 #include "proxy/connection.h"
 #include "proxy/control.h"
@@ -42,11 +43,12 @@ static void refuse(struct h2_call *call, int status, const char *reason)
 	const struct http_header headers[] = {
 		{ STR("server"), STR("pomerium") },
 		{ STR("x-pomerium-reason"), str_from(reason) },
+		{ STR("sec-websocket-version"), STR(WEBSOCKET_VERSION) }, /* of a 426 only */
 	};
 
 	h2_call_respond(call, &(struct http_response){ .status = status,
 						       .headers = headers,
-						       .header_count = ARRAY_LEN(headers) });
+						       .header_count = status == 426 ? 3 : 2 });
 }
 
 static void on_request(void *arg, struct h2_call *call, const struct http_request *request)

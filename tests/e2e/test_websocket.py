@@ -196,21 +196,41 @@ def test_what_is_no_destination_is_a_page(gateway):
     assert refusal(gateway, path="/.well-known/masque/tcp/x/y/z/").status_code == 404
 
 
-@pytest.mark.parametrize("fields", [
-    ["Sec-WebSocket-Version: 13"],
-    ["Sec-WebSocket-Version: 8", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
-    ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: c2hvcnQ="],
-])
+KEY = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+
+
+def ask(gateway, *fields):
+    return gateway.get("redis", path_to("redis"), headers=[("Connection", "Upgrade"), ("Upgrade", "websocket"), *fields])
+
+
+@pytest.mark.parametrize("fields", [[], [("Sec-WebSocket-Key", "c2hvcnQ=")], [KEY, KEY]])
 def test_requests_that_cannot_be(gateway, fields):
-    headers = [("Connection", "Upgrade"), ("Upgrade", "websocket"), *(tuple(field.split(": ")) for field in fields)]
-    assert gateway.get("redis", path_to("redis"), headers=headers).status == 400
+    assert ask(gateway, ("Sec-WebSocket-Version", "13"), *fields).status == 400
+
+
+@pytest.mark.parametrize("fields", [[], [("Sec-WebSocket-Version", "8")]])
+def test_another_version_is_told_ours(gateway, fields):
+    answer = ask(gateway, KEY, *fields)
+    assert answer.status == 426
+    assert answer.header("sec-websocket-version") == "13"
+    assert answer.header("upgrade") == "websocket"
+    with Http2(gateway) as peer:
+        answer = peer.answer(peer.request(over_http2(*fields), end=False))
+        assert (answer[":status"], answer["sec-websocket-version"]) == ("426", "13")
+        assert "upgrade" not in answer
+
+
+VERSION = ("sec-websocket-version", "13")
+
+
+def over_http2(*fields):
+    return [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", host("redis")),
+            (":path", path_to("redis")), *((name.lower(), value) for name, value in fields)]
 
 
 def test_over_http2(gateway):
     with Http2(gateway) as peer:
-        stream = peer.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
-                               (":authority", host("redis")), (":path", path_to("redis")),
-                               ("sec-websocket-version", "13")], end=False)
+        stream = peer.request(over_http2(VERSION), end=False)
         answer = peer.answer(stream)
         assert answer[":status"] == "200"
         assert "sec-websocket-accept" not in answer and "upgrade" not in answer
@@ -224,9 +244,7 @@ def test_over_http2(gateway):
 
 def test_a_page_over_http2_opens_none(gateway):
     with Http2(gateway) as peer:
-        stream = peer.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
-                               (":authority", host("redis")), (":path", path_to("redis")),
-                               ("sec-websocket-version", "13"), ("origin", "https://evil.example")], end=False)
+        stream = peer.request(over_http2(VERSION, ("origin", "https://evil.example")), end=False)
         assert peer.answer(stream)[":status"] == "403"
 
 

@@ -61,12 +61,25 @@ static void test_in_use(void **state)
 	listening_done(&other);
 }
 
+/* One that no other program has on any address: the kernel would rightly call it in use. */
+static uint16_t port_of_nobody(const char *ip)
+{
+	struct addr address = at(ip, 0);
+	struct listening l;
+	uint16_t port;
+
+	assert_int_equal(listening_open(&l, &address, 1, NULL, NULL), 0);
+	port = addr_port(&l.address);
+	listening_done(&l);
+	return port;
+}
+
 static void test_overlaps_with_our_own(void **state)
 {
 	static const char *const others[] = { "127.0.0.1", "0.0.0.0", "::" };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		struct addr address = at("127.0.0.1", 0);
+		struct addr address = at("127.0.0.1", port_of_nobody(others[i]));
 		struct listening own;
 		struct listening l;
 

@@ -21,6 +21,7 @@
 #define WS_HEADER_MAX  14
 #define WS_CONTROL_MAX 125
 #define WS_MASK_LEN    4
+#define WS_REASON_MAX  (WS_CONTROL_MAX - 2) /* of a close, behind the code */
 
 enum ws_opcode {
 	WS_CONTINUATION = 0,
@@ -39,6 +40,8 @@ enum ws_close_code {
 	WS_CLOSE_UNSUPPORTED_DATA = 1003,
 	WS_CLOSE_NO_STATUS = 1005, /* never sent: a close without a code */
 	WS_CLOSE_POLICY = 1008,
+	WS_CLOSE_INTERNAL_ERROR = 1011,
+	WS_CLOSE_SERVICE_RESTART = 1012,
 };
 
 /* ---- writing ---- */

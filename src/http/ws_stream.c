@@ -1,7 +1,5 @@
 /*
- * Sending: a write is one message of one frame. What the lower stream does not take of it at once is kept, and while there is
- * something kept nothing more is accepted; control frames wait until then as well. So there is never more than one frame here,
- * and no other one gets into its middle.
+ * Sending is ws_out.h's. While there is something unsent nothing more is accepted; control frames wait until then as well.
  *
  * Receiving: bytes are read into the reader's own memory, unmasked there, and what is no payload is closed up: nothing is
  * kept. A frame that ends the stream may stand behind payload, which is delivered first.
@@ -16,8 +14,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/random.h"
-#include "http/ws_iov.h"
+#include "http/ws_out.h"
 
 #define READS_IN_A_ROW 16
 #define CLOSE_LEN      2
@@ -28,17 +25,17 @@ struct ws_stream {
 	struct stream *lower;
 	struct loop *loop;
 	struct ws_reader reader;
-	struct buf unsent; /* frames, and the head before them; empty once all has left */
-	size_t unsent_at; /* what of it has left: moved up it would be as often as a slow peer wants */
+	struct ws_out out;
 	struct buf early; /* frames that were received before us */
 	struct later later;
 	struct timer ping; /* of a client */
 	struct ws_account account;
+	enum ws_close_code reset_code; /* see ws_stream_explain() */
+	const char *reset_reason;
 	uint8_t pong_len;
 	uint8_t pong[WS_CONTROL_MAX];
-	bool is_client;
 	bool owes_pong;
-	bool is_shut;  /* our close was sent, or is in unsent */
+	bool is_shut;  /* our close was sent, or waits in out */
 	bool has_end;  /* the peer's has come */
 	bool gave_end; /* to the owner */
 	bool is_lower_shut;
@@ -67,33 +64,14 @@ static void tell_later(struct ws_stream *w)
 
 /* ---- writing ---- */
 
-static size_t begin_frame(struct ws_stream *w, uint8_t *header, enum ws_opcode opcode, size_t len,
-			  uint8_t mask[WS_MASK_LEN])
+static void append_close(struct ws_stream *w, enum ws_close_code code, const char *reason)
 {
-	if (w->is_client)
-		random_bytes(mask, WS_MASK_LEN);
-	return ws_frame_write_header(header, opcode, len, w->is_client ? mask : NULL);
-}
+	uint8_t payload[WS_CONTROL_MAX] = { (uint8_t)(code >> 8), (uint8_t)(code & 0xff) };
+	size_t len = strlen(reason);
 
-/* Behind what is unsent. */
-static void append_control(struct ws_stream *w, enum ws_opcode opcode, const uint8_t *payload,
-			   size_t len)
-{
-	uint8_t frame[WS_HEADER_MAX + WS_CONTROL_MAX];
-	uint8_t mask[WS_MASK_LEN] = { 0 };
-	size_t at = begin_frame(w, frame, opcode, len, mask);
-
-	if (len > 0)
-		ws_mask(frame + at, payload, len, mask, 0);
-	w->unsent.max = w->unsent.len + at + len;
-	(void)buf_append(&w->unsent, frame, at + len); /* fits */
-}
-
-static void append_close(struct ws_stream *w, enum ws_close_code code)
-{
-	const uint8_t payload[CLOSE_LEN] = { (uint8_t)(code >> 8), (uint8_t)(code & 0xff) };
-
-	append_control(w, WS_CLOSE, payload, sizeof(payload));
+	assert(len <= WS_REASON_MAX);
+	memcpy(payload + CLOSE_LEN, reason, len);
+	ws_out_append_control(&w->out, WS_CLOSE, payload, CLOSE_LEN + len);
 	w->is_shut = true;
 	w->owes_pong = false;
 }
@@ -102,79 +80,21 @@ static void append_close(struct ws_stream *w, enum ws_close_code code)
 static int flush(struct ws_stream *w)
 {
 	for (;;) {
-		while (w->unsent_at < w->unsent.len) {
-			ssize_t count = stream_write(w->lower, w->unsent.data + w->unsent_at,
-						     w->unsent.len - w->unsent_at);
+		int result = ws_out_flush(&w->out);
 
-			if (count == STREAM_AGAIN)
-				return STREAM_AGAIN;
-			if (count < 0)
-				return fail_below(w);
-			w->unsent_at += (size_t)count;
-		}
-		buf_done(&w->unsent);
-		w->unsent_at = 0;
-		if (!w->owes_pong)
-			return STREAM_END;
-		append_control(w, WS_PONG, w->pong, w->pong_len);
+		if (result == STREAM_FAILED)
+			return fail_below(w);
+		if (result == STREAM_AGAIN || !w->owes_pong)
+			return result;
+		ws_out_append_control(&w->out, WS_PONG, w->pong, w->pong_len);
 		w->owes_pong = false;
 	}
-}
-
-/* A whole frame: accepted as soon as its first byte is. */
-static ssize_t write_frame(struct ws_stream *w, const struct iovec *iov, int count, size_t len)
-{
-	ssize_t taken = stream_writev(w->lower, iov, count);
-
-	if (taken == STREAM_FAILED)
-		return fail_below(w);
-	if (taken < 0)
-		return taken;
-	w->was_active = true;
-	w->unsent.max = WS_HEADER_MAX + WS_STREAM_WRITE_MAX;
-	ws_iov_keep(&w->unsent, iov, count, (size_t)taken);
-	return flush(w) == STREAM_FAILED ? STREAM_FAILED : (ssize_t)len;
-}
-
-static ssize_t write_plain(struct ws_stream *w, const struct iovec *iov, int count)
-{
-	uint8_t header[WS_HEADER_MAX];
-	struct iovec frame[1 + WS_IOV_MAX];
-	size_t len = ws_iov_limit(frame + 1, iov, &count, WS_STREAM_WRITE_MAX);
-
-	if (len == 0)
-		return 0;
-	frame[0].iov_base = header;
-	frame[0].iov_len = begin_frame(w, header, WS_BINARY, len, NULL);
-	return write_frame(w, frame, 1 + count, len);
-}
-
-static ssize_t write_masked(struct ws_stream *w, const struct iovec *iov, int count)
-{
-	struct iovec parts[WS_IOV_MAX];
-	uint8_t mask[WS_MASK_LEN];
-	size_t len = ws_iov_limit(parts, iov, &count, WS_STREAM_WRITE_MAX);
-	struct iovec frame;
-	ssize_t result;
-	uint8_t *block;
-	size_t at;
-
-	if (len == 0)
-		return 0;
-	block = loop_block_get(w->loop);
-	at = begin_frame(w, block, WS_BINARY, len, mask);
-	frame = (struct iovec){ .iov_base = block, .iov_len = at + len };
-	for (size_t i = 0, done = 0; i < (size_t)count; done += parts[i++].iov_len)
-		ws_mask(block + at + done, parts[i].iov_base, parts[i].iov_len, mask, done);
-	result = write_frame(w, &frame, 1, len);
-	loop_block_put(w->loop, block);
-	return result;
 }
 
 static ssize_t ws_stream_write(struct stream *s, const struct iovec *iov, int count)
 {
 	struct ws_stream *w = from_stream(s);
-	int result;
+	ssize_t result;
 
 	if (s->err)
 		return STREAM_FAILED;
@@ -182,7 +102,11 @@ static ssize_t ws_stream_write(struct stream *s, const struct iovec *iov, int co
 	result = flush(w);
 	if (result != STREAM_END)
 		return result;
-	return w->is_client ? write_masked(w, iov, count) : write_plain(w, iov, count);
+	result = ws_out_write(&w->out, w->loop, iov, count);
+	if (result == STREAM_FAILED)
+		return fail_below(w);
+	w->was_active |= result > 0;
+	return result;
 }
 
 /* When both have closed. STREAM_END: all that was accepted has left, or it is not the time yet. */
@@ -205,18 +129,24 @@ static int ws_stream_shutdown(struct stream *s)
 	if (s->err)
 		return STREAM_FAILED;
 	if (!w->is_shut)
-		append_close(w, WS_CLOSE_NORMAL);
+		append_close(w, WS_CLOSE_NORMAL, "");
 	return shut_lower(w);
 }
 
 /* ---- reading ---- */
 
+/* As far as it goes. */
+static void tell_problem(struct ws_stream *w, enum ws_close_code code, const char *reason)
+{
+	if (w->is_shut || !ws_out_is_empty(&w->out))
+		return;
+	append_close(w, code, reason);
+	w->told_problem = flush(w) == STREAM_END;
+}
+
 static int fail(struct ws_stream *w, enum ws_close_code code, const struct err *e)
 {
-	if (!w->is_shut && w->unsent.len == 0) {
-		append_close(w, code);
-		w->told_problem = flush(w) == STREAM_END;
-	}
+	tell_problem(w, code, "");
 	return stream_fail(&w->stream, e);
 }
 
@@ -420,8 +350,8 @@ static void on_ping_due(struct timer *timer)
 
 	if (w->is_shut || w->stream.err)
 		return;
-	if (!w->was_active && w->unsent.len == 0)
-		append_control(w, WS_PING, NULL, 0);
+	if (!w->was_active && ws_out_is_empty(&w->out))
+		ws_out_append_control(&w->out, WS_PING, NULL, 0);
 	w->was_active = false;
 	timer_start(&w->ping, w->loop, loop_now_ms(w->loop) + WS_STREAM_PING_MS, on_ping_due);
 	if (flush(w) == STREAM_FAILED)
@@ -437,13 +367,13 @@ static void ws_stream_close(struct stream *s, enum stream_close how)
 	s->on_event = NULL;
 	later_cancel(&w->later);
 	timer_cancel(&w->ping);
-	if (how == STREAM_CLOSE_NORMAL && !s->err && !w->is_shut && w->unsent.len == 0) {
-		append_close(w, WS_CLOSE_GOING_AWAY);
-		(void)flush(w); /* as far as it goes */
-	}
+	if (!s->err && how == STREAM_CLOSE_NORMAL)
+		tell_problem(w, WS_CLOSE_GOING_AWAY, "");
+	if (!s->err && how == STREAM_CLOSE_RESET)
+		tell_problem(w, w->reset_code, w->reset_reason);
 	/* A reset would take away what was said. */
 	stream_close(TAKE(w->lower), w->told_problem ? STREAM_CLOSE_NORMAL : how);
-	buf_done(&w->unsent);
+	ws_out_done(&w->out);
 	buf_done(&w->early);
 	loop_free_later(w->loop, TAKE(s->err));
 	loop_free_later(w->loop, w);
@@ -463,6 +393,9 @@ static struct ws_stream *new_stream(struct loop *loop, struct stream *lower, str
 	w->stream.ops = &ws_stream_ops;
 	w->loop = loop;
 	w->lower = lower;
+	w->out.lower = lower;
+	w->reset_code = WS_CLOSE_INTERNAL_ERROR;
+	w->reset_reason = "";
 	ws_account_init(&w->account, loop_now_ms(loop));
 	buf_move(&w->early, early);
 	if (w->early.len == 0)
@@ -477,7 +410,7 @@ struct stream *ws_stream_server(struct loop *loop, struct stream *lower, struct 
 	struct ws_stream *w = new_stream(loop, lower, early);
 
 	w->reader.expects_mask = true;
-	buf_move(&w->unsent, head);
+	buf_move(&w->out.unsent, head);
 	later_start(&w->later, loop, on_later);
 	return &w->stream;
 }
@@ -486,7 +419,15 @@ struct stream *ws_stream_client(struct loop *loop, struct stream *lower, struct 
 {
 	struct ws_stream *w = new_stream(loop, lower, early);
 
-	w->is_client = true;
+	w->out.masks = true;
 	timer_start(&w->ping, loop, loop_now_ms(loop) + WS_STREAM_PING_MS, on_ping_due);
 	return &w->stream;
+}
+
+void ws_stream_explain(struct stream *s, enum ws_close_code code, const char *reason)
+{
+	struct ws_stream *w = from_stream(s);
+
+	w->reset_code = code;
+	w->reset_reason = reason;
 }

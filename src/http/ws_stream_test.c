@@ -113,6 +113,19 @@ static void end(struct fixture *f)
 	loop_free(f->loop);
 }
 
+static void reset(struct fixture *f)
+{
+	stream_close(f->stream, STREAM_CLOSE_RESET);
+	settle(f);
+}
+
+static void done(struct fixture *f)
+{
+	stream_close(f->wire, STREAM_CLOSE_NORMAL);
+	settle(f);
+	loop_free(f->loop);
+}
+
 static void expect_wire(struct fixture *f, const char *wanted, size_t len)
 {
 	char got[256];
@@ -366,9 +379,40 @@ static void test_one_who_gives_up_says_so(void **state)
 	expect_wire(&f, BYTES("head|"));
 	stream_close(f.stream, STREAM_CLOSE_NORMAL);
 	expect_wire(&f, BYTES("\x88\x02\x03\xe9"));
-	stream_close(f.wire, STREAM_CLOSE_NORMAL);
-	settle(&f);
-	loop_free(f.loop);
+	done(&f);
+}
+
+static void test_a_reset_says_why(void **state)
+{
+	struct fixture f;
+
+	begin(&f, SERVER, BYTES(""));
+	expect_wire(&f, BYTES("head|"));
+	reset(&f);
+	assert_false(stream_mem_peer_was_reset(f.wire)); /* which could take that away again */
+	expect_wire(&f, BYTES("\x88\x02\x03\xf3"));
+	done(&f);
+
+	begin(&f, SERVER, BYTES(""));
+	expect_wire(&f, BYTES("head|"));
+	ws_stream_explain(f.stream, WS_CLOSE_POLICY, "because");
+	reset(&f);
+	expect_wire(&f, BYTES("\x88\x09\x03\xf0"
+			      "because"));
+	done(&f);
+}
+
+static void test_a_reset_in_the_middle_of_a_frame_is_one(void **state)
+{
+	static char much[70000];
+	struct fixture f;
+
+	begin(&f, SERVER, BYTES(""));
+	while (stream_write(f.stream, much, sizeof(much)) > 0)
+		; /* the way is full */
+	reset(&f);
+	assert_true(stream_mem_peer_was_reset(f.wire));
+	done(&f);
 }
 
 int main(void)
@@ -388,6 +432,8 @@ int main(void)
 		cmocka_unit_test(test_frames_without_data_are_on_account),
 		cmocka_unit_test(test_an_idle_client_shows_that_it_is_there),
 		cmocka_unit_test(test_one_who_gives_up_says_so),
+		cmocka_unit_test(test_a_reset_says_why),
+		cmocka_unit_test(test_a_reset_in_the_middle_of_a_frame_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

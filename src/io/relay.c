@@ -388,6 +388,11 @@ void relay_counts(const struct relay *r, struct relay_result *ret)
 	fill_result(r, ret);
 }
 
+struct stream *relay_stream_a(const struct relay *r)
+{
+	return r->streams[SIDE_A];
+}
+
 void relay_close(struct relay *r, enum stream_close how, struct relay_result *ret_counts)
 {
 	if (!r)

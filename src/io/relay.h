@@ -62,5 +62,8 @@ struct relay *relay_start(struct loop *loop, struct relay_options *options);
 /* The byte counts so far. */
 void relay_counts(const struct relay *r, struct relay_result *ret);
 
+/* Which it was given as a, for what its own protocol has to say before relay_close(). NULL when it is closed. */
+struct stream *relay_stream_a(const struct relay *r);
+
 /* Ends it now: both peers see how. on_done will not run. Returns the byte counts so far. NULL is ignored. */
 void relay_close(struct relay *r, enum stream_close how, struct relay_result *ret_counts);

@@ -174,6 +174,7 @@ void exchange_abort(struct exchange *x, const char *end_reason)
 	if (x->relay) {
 		struct relay_result counts;
 
+		tunnel_explain_end(x, end_reason);
 		relay_close(TAKE(x->relay), STREAM_CLOSE_RESET, &counts);
 		tunnel_remember_end(x, end_reason);
 		x->outcome.bytes_received = counts.bytes_from_a;

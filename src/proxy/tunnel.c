@@ -67,6 +67,16 @@ void tunnel_remember_end(const struct exchange *x, const char *reason)
 				reason);
 }
 
+void tunnel_explain_end(const struct exchange *x, const char *reason)
+{
+	bool is_shutdown = str_equal(str_from(reason), STR("shutdown"));
+	struct stream *client = relay_stream_a(x->relay);
+
+	if (x->facts.is_websocket && client)
+		ws_stream_explain(client, is_shutdown ? WS_CLOSE_SERVICE_RESTART : WS_CLOSE_POLICY,
+				  reason);
+}
+
 #define ANSWER_HEADERS_MAX 8
 
 struct answer {

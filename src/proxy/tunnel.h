@@ -13,3 +13,6 @@ enum step tunnel_serve(struct exchange *x);
 
 /* So that its client can ask why the gateway has ended it (end_reasons.h). end_reason: static text. */
 void tunnel_remember_end(const struct exchange *x, const char *end_reason);
+
+/* Right before it is cut: what can be said to the client in its own framing. end_reason: static text. */
+void tunnel_explain_end(const struct exchange *x, const char *end_reason);

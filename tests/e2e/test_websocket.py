@@ -1,19 +1,25 @@
 """Tunnels in WebSockets: other people's clients at our gateway, our client at other people's servers, and both of ours."""
 
+import contextlib
+import json
 import os
+import socket
 import struct
 
 import pytest
 import websocket
 from websocket import ABNF
+from websockets.exceptions import ConnectionClosedError
 from wsproto import events
 
-from lib.gateway import host, tcp_route
+from lib.gateway import host, tcp_route, write_config
 from lib.http2 import Http2
 from lib.login import obtain_token
+from lib.operator import reload
+from lib.process import eventually
 from lib.services import Upstream
 from lib.users import ALICE, DEMO
-from lib.websocket import WebSocketServer, open_websocket, path_to
+from lib.websocket import WebSocketServer, open_by_websockets, open_websocket, path_to
 
 MASK = b"\x11\x22\x33\x44"
 
@@ -248,9 +254,100 @@ def test_a_page_over_http2_opens_none(gateway):
         assert peer.answer(stream)[":status"] == "403"
 
 
+# ---- websockets at our gateway ----
+
+
+def test_another_client(gateway):
+    with open_by_websockets(gateway) as peer:
+        for size in [1, 126, 65536, 1 << 20]:
+            data = os.urandom(size)
+            peer.send([data[:size // 2], data[size // 2:]])  # a message of two frames
+            got = b""
+            while len(got) < size:
+                got += peer.recv(timeout=20)
+            assert got == data
+        assert peer.ping(b"there?").wait(20)
+    assert (peer.close_code, peer.protocol.close_rcvd_then_sent) == (1000, False)
+    ended(gateway, "client-closed")
+
+
+def test_another_client_that_sends_text(gateway):
+    with open_by_websockets(gateway) as peer:
+        peer.send("text")
+        with pytest.raises(ConnectionClosedError) as caught:
+            peer.recv(timeout=20)
+    assert caught.value.rcvd.code == 1003
+    ended(gateway, "protocol-error")
+
+
 # ---- our client ----
 
 WS = ("--transport", "ws")
+
+
+def configure(gateway, *users):
+    config = json.loads(gateway.config_path.read_text())
+    config["routes"][0]["allowed_users"] = [user.email for user in users]
+    write_config(gateway.config_path, config)
+    code, answer = reload(gateway)
+    assert code == 200, answer
+
+
+def test_a_reload_ends_what_it_revokes_and_says_why(gateway_to, upstream_of, make_client):
+    gateway = gateway_to(upstream_of(), allowed_users=[DEMO.email, ALICE.email])
+    tokens = [obtain_token(gateway, "redis", user) for user in (DEMO, ALICE)]
+    client = make_client(gateway).listen("redis", browser=False, extra=["--service-account", tokens[0], *WS])
+    with client.dial() as local, open_by_websockets(gateway, tokens[0]) as ending, \
+            open_by_websockets(gateway, tokens[1]) as staying:
+
+        def check(*peers):
+            for peer in peers:
+                peer.send(b"hello")
+                assert peer.recv(timeout=20) == b"hello"
+
+        local.sendall(b"hello")
+        assert local.recv(5) == b"hello"
+        check(ending, staying)
+        configure(gateway, ALICE, DEMO)
+        check(ending, staying)
+        local.sendall(b"again")
+        assert local.recv(5) == b"again"
+        assert not gateway.log.find("http-request", end_reason="policy-denied")
+
+        configure(gateway, ALICE)
+        with pytest.raises(ConnectionClosedError) as caught:
+            ending.recv(timeout=20)
+        assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1008, "policy-denied")
+        with contextlib.suppress(ConnectionResetError):
+            assert local.recv(1) == b""
+        [line] = eventually(lambda: [line for line in client.json_lines() if line.message == "disconnected"],
+                            lambda: f"the client says why:\n{client.stderr_text()}")
+        assert line["error"].startswith("the gateway closed the tunnel: ") and "(policy-denied, request " in line["error"]
+        gateway.log.wait("http-request", count=2, end_reason="policy-denied")
+        check(staying)
+    client.stop()
+
+
+def test_the_end_of_the_gateway_is_told(gateway):
+    with open_by_websockets(gateway) as peer:
+        gateway.stop()
+        with pytest.raises(ConnectionClosedError) as caught:
+            peer.recv(timeout=20)
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1012, "shutdown")
+
+
+def test_the_upstream_is_reset(gateway_to, upstream_of):
+    def cut(connection):
+        connection.recv(1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    gateway = gateway_to(upstream_of(cut))
+    with open_by_websockets(gateway) as peer:
+        peer.send(b"x")
+        with pytest.raises(ConnectionClosedError) as caught:
+            peer.recv(timeout=20)
+    assert caught.value.rcvd.code == 1011
+    ended(gateway, "upstream-reset")
 
 
 @pytest.mark.parametrize("size", [0, 5, 3 << 20])

@@ -1,4 +1,4 @@
-"""WebSockets by other people's libraries: websocket-client as the gateway's client, wsproto as our client's gateway."""
+"""WebSockets by other people's libraries: websocket-client and websockets as the gateway's client, wsproto as our client's gateway."""
 
 import socket
 import ssl
@@ -6,6 +6,7 @@ import threading
 
 import websocket
 import wsproto
+from websockets.sync import client as websockets_client
 from wsproto import events
 
 from lib.gateway import host
@@ -21,6 +22,13 @@ def open_websocket(gateway, name="redis", port=6379, token=None, origin=None, pa
         f"wss://{host(name)}:{gateway.port}{path or path_to(name, port)}", socket=gateway.open(name).socket,
         header=[f"Authorization: Pomerium {token}"] if token else [], timeout=20,
         **({"origin": origin} if origin else {"suppress_origin": True}), **options)
+
+
+def open_by_websockets(gateway, token=None, name="redis"):
+    """The same by the library websockets, which answers pings and closes by itself."""
+    return websockets_client.connect(
+        f"ws://{host(name)}:{gateway.port}{path_to(name)}", sock=gateway.open(name).socket, proxy=None, open_timeout=20,
+        additional_headers={"Authorization": f"Pomerium {token}"} if token else None)
 
 
 class WebSocketServer:

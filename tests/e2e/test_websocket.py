@@ -328,6 +328,16 @@ def test_a_reload_ends_what_it_revokes_and_says_why(gateway_to, upstream_of, mak
     client.stop()
 
 
+def test_over_http2_the_revoked_is_told_why(gateway_to, upstream_of):
+    gateway = gateway_to(upstream_of(), allowed_users=[DEMO.email])
+    token = obtain_token(gateway, "redis", DEMO)
+    with Http2(gateway) as peer:
+        stream = peer.request(over_http2(VERSION, ("authorization", f"Pomerium {token}")), end=False)
+        assert peer.answer(stream)[":status"] == "200"
+        configure(gateway, ALICE)
+        assert peer.read(stream, 17) == b"\x88\x0f" + struct.pack("!H", 1008) + b"policy-denied"
+
+
 def test_the_end_of_the_gateway_is_told(gateway):
     with open_by_websockets(gateway) as peer:
         gateway.stop()

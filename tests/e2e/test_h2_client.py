@@ -172,4 +172,4 @@ def test_the_connection_is_cut(authority, played, make_client):
 
 def test_unknown_transport(authority, make_client, played):
     done = run(CLIENT, *client_arguments(authority, 1, "--transport", "carrier-pigeon"))
-    assert done.returncode == 2 and "--transport is one of auto, h1 and h2" in done.stderr
+    assert done.returncode == 2 and "--transport is one of auto, h1, h2 and ws" in done.stderr

@@ -10,5 +10,6 @@ shift
 ulimit -Sn "$(ulimit -Hn)"
 
 cd tests/e2e
+# Files are handed out in the order of conftest.py, not of how many tests they have.
 export POMERIUM_BUILD=$build PYTHONDONTWRITEBYTECODE=1
-exec ../../.venv/bin/pytest -p no:cacheprovider -n 4 --dist loadfile -q "$@"
+exec ../../.venv/bin/pytest -p no:cacheprovider -n 4 --dist loadfile --no-loadscope-reorder -q "$@"

@@ -18,10 +18,13 @@ def pytest_configure(config):
             raise pytest.UsageError(f"{program} is not built: make e2e, or set POMERIUM_BUILD")
 
 
-# They wait for clocks: begun first, they wait beside the others instead of behind them.
-SLOW_FILES = ["test_oidc_session.py", "test_revocation_thousand.py", "test_continuous_authorization.py", "test_reload_thousand.py",
-              "test_client_device_login.py", "test_two_gateways.py", "test_upstream_proxies.py", "test_hostile_answers.py",
-              "test_stalled.py", "test_secrets_not_logged.py", "test_ssh.py", "test_reload_at_bad_moments.py"]
+# They take longest: begun first, they wait for their clocks beside the others instead of behind them. The two thousands want the
+# processors, so they are apart.
+SLOW_FILES = ["test_reload_thousand.py", "test_provider_outage.py", "test_oidc_session.py", "test_continuous_authorization.py",
+              "test_ssh.py", "test_bad_gateways.py", "test_stores.py", "test_client_device_login.py", "test_revocation_thousand.py",
+              "test_oidc_login.py", "test_client_login.py", "test_tunnel_matrix.py", "test_secrets_not_logged.py",
+              "test_client_networks.py", "test_two_gateways.py", "test_upgrade.py", "test_workload.py", "test_many_connections.py",
+              "test_stalled.py", "test_limits.py", "test_upstream_proxies.py", "test_hostile_answers.py", "test_reload_at_bad_moments.py"]
 
 
 def pytest_collection_modifyitems(items):

@@ -61,7 +61,7 @@ def test_squid_with_login(inside, gateway, squid):
     assert_works(inside.pipe(url, REDIS, env=env))
     assert_works(inside.pipe(url, REDIS, env=env))
     assert inside.client.visit_count() == 1
-    assert f"CONNECT {host('redis')}:{gateway.port} ada" in squid.log()
+    assert squid.has_logged(f"CONNECT {host('redis')}:{gateway.port} ada")
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "all_proxy", "ALL_PROXY"])

@@ -6,6 +6,7 @@ from lib.forward_proxy import NameProxy, TinyProxy
 from lib.gateway import Gateway, tcp_route, write_config
 from lib.idp import World, log_in, obtain_token
 from lib.net import free_port
+from lib.process import eventually
 from lib.users import DEMO
 
 # No resolver knows it: it is reserved never to exist.
@@ -62,7 +63,7 @@ def test_everything_goes_through_the_proxy(start, hidden, tiny, name_proxy, vari
     gateway = start(hidden.settings(), **{variable: f"http://127.0.0.1:{tiny.port}"})
     assert gateway.connect("redis", token=obtain_token(gateway)).status == 200
     assert name_proxy.asked and set(name_proxy.asked) == {NAME}
-    assert NAME in tiny.log()
+    eventually(lambda: NAME in tiny.log(), tiny.log)
 
 
 def test_the_direct_way_does_not_exist(start, hidden):

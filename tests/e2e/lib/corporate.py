@@ -104,6 +104,10 @@ class _Proxy:
             if path.suffix in (".log", ".stdout", ".stderr")
         )
 
+    def has_logged(self, text):
+        """Written when a request is over, which may be after its answer."""
+        return eventually(lambda: text in self.log(), lambda: f"{text!r} is logged; there is:\n{self.log()}")
+
     def url(self, scheme, login=""):
         return f"{scheme}://{login}{self.office.address}:{self.port}"
 

@@ -1,5 +1,7 @@
 """Sockets: free ports, TLS to the gateway, and reading HTTP/1.1 heads byte-exactly."""
 
+import itertools
+import os
 import pathlib
 import random
 import re
@@ -12,21 +14,28 @@ from dataclasses import dataclass, field
 PORTS_FROM = 10000  # services of this machine are below
 
 
-def _first_outgoing_port():
-    return int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+def _own_ports():
+    """Those that neither outgoing connections are given nor the tests that run beside these take, each once."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = list(range(PORTS_FROM + worker, end, workers))
+    random.shuffle(ports)
+    return itertools.chain(ports, itertools.repeat(0))
+
+
+_ports = _own_ports()
 
 
 def free_port():
-    """One that outgoing connections are not given: who ends and starts again finds it free, whatever goes on meanwhile."""
-    end = _first_outgoing_port()
-    for port in random.sample(range(PORTS_FROM, end), 100) if end > PORTS_FROM + 100 else [0]:
+    """One that nobody else is given: who ends and starts again finds it free, whatever goes on meanwhile."""
+    for port in _ports:
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return s.getsockname()[1]
-    raise AssertionError("a hundred ports, and none of them is free")
 
 
 def is_listening(port):

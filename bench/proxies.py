@@ -1,5 +1,6 @@
 """The proxies that are compared: each ends TLS with the same certificate and carries bytes to one TCP server."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -45,11 +46,12 @@ def wait_for_port(port, process, what, log):
 
 
 def pids_below(pid):
-    """The process and all below it."""
+    """The process and all below it; threads may end meanwhile."""
     found = [pid]
     for each in found:
         for task in pathlib.Path(f"/proc/{each}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (task / "children").read_text().split())
     return found
 
 

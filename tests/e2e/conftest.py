@@ -6,6 +6,7 @@ import pytest
 
 from lib.certs import Authority
 from lib.client import Client
+from lib.corporate import Dante, Office
 from lib.gateway import DOMAIN, Gateway, base_config, write_config
 from lib.process import CLIENT, GATEWAY, Process
 from lib.services import MariaDb, Postgres, Redis, Sshd, Upstream, Vnc
@@ -51,6 +52,16 @@ def _service(make):
     service = make()
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="module")
+def office():
+    yield from _service(Office)
+
+
+@pytest.fixture(scope="module")
+def dante(office):
+    yield from _service(lambda: Dante(office))
 
 
 @pytest.fixture(scope="session")

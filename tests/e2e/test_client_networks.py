@@ -2,33 +2,15 @@
 
 import pytest
 
-from lib.corporate import Dante, Inside, Office, Squid
+from lib.corporate import IN_URL, LOGIN, Inside, Squid
 from lib.gateway import host, tcp_route
 from lib.process import CLIENT, Process
-
-LOGIN = ("ada", "pass:word@1")
-IN_URL = "ada:pass%3Aword%401@"
-
-
-@pytest.fixture(scope="module")
-def office():
-    office = Office()
-    yield office
-    office.stop()
-
 
 @pytest.fixture(scope="module")
 def squid(office):
     squid = Squid(office, [host("redis"), host("secret")], LOGIN)
     yield squid
     squid.stop()
-
-
-@pytest.fixture(scope="module")
-def dante(office):
-    dante = Dante(office)
-    yield dante
-    dante.stop()
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from lib.client import Listener
-from lib.corporate import Dante, Inside, Office, Squid
+from lib.corporate import IN_URL, LOGIN, Inside, Squid
 from lib.gateway import DOMAIN, host, tcp_route
 from lib.net import free_port
 from lib.process import CLIENT
 
-LOGIN = ("ada", "pass:word@1")
-IN_URL = "ada:pass%3Aword%401@"
 OUTSIDE = "shop.test"  # Squid alone knows where it is
 PLAIN = "plain.test"  # and opens no tunnel to it
 BODY = "hello from outside\n"
@@ -39,24 +37,10 @@ def web():
 
 
 @pytest.fixture(scope="module")
-def office():
-    office = Office()
-    yield office
-    office.stop()
-
-
-@pytest.fixture(scope="module")
 def squid(office):
     squid = Squid(office, [host("web"), OUTSIDE, PLAIN], LOGIN)
     yield squid
     squid.stop()
-
-
-@pytest.fixture(scope="module")
-def dante(office):
-    dante = Dante(office)
-    yield dante
-    dante.stop()
 
 
 @pytest.fixture

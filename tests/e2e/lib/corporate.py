@@ -14,6 +14,9 @@ import pytest
 from lib.net import free_port
 from lib.process import CLIENT, Process, environment, eventually, run
 
+LOGIN = ("ada", "pass:word@1")
+IN_URL = "ada:pass%3Aword%401@"  # the same, as a part of a URL
+
 _numbers = itertools.count()
 
 
